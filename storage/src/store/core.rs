@@ -1,0 +1,401 @@
+//! The store: all replicas of one node, and what each event does to them.
+//!
+//! Events only change memory; [`Store::process`] then makes it durable and lets effects out. A group that an event
+//! touched is in `dirty`; nothing ever scans all groups but a tick.
+
+use super::event::{ApplyResult, ApplyTask, EffectSink, Event, Notice, RangeChange, RoleChange};
+use super::message::{RaftBody, RaftMessage, from_wire};
+use super::peer::Peer;
+use super::validate::{MAX_NUMBER, Verdict, judge};
+use super::{ChangeOutcome, StoreSettings, Views};
+use crate::range::local::Position;
+use crate::{Engine, Error, LogStore, NodeId, Outcome, RangeDescriptor, RangeId, ReplicaId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Messages kept for a replica that is being created.
+const KEPT_MESSAGES: usize = 16;
+
+/// All replicas of one node. Owned by one loop; see the module for what goes in and out.
+pub struct Store {
+    pub(super) node: NodeId,
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) log: Arc<dyn LogStore>,
+    pub(super) settings: StoreSettings,
+    pub(super) views: Arc<Views>,
+    pub(super) peers: BTreeMap<RangeId, Peer>,
+    /// Groups that something happened to since the last pass.
+    pub(super) dirty: BTreeSet<RangeId>,
+    /// Replicas that the applier was asked to create, with the messages that came for them.
+    creating: BTreeMap<RangeId, (ReplicaId, Vec<(NodeId, RaftMessage)>)>,
+    /// Replicas that the applier is deleting.
+    removing: BTreeSet<RangeId>,
+    pub(super) tasks: Vec<ApplyTask>,
+    /// Messages by destination.
+    pub(super) outbox: BTreeMap<NodeId, Vec<RaftMessage>>,
+    pub(super) notices: Vec<Notice>,
+    /// Why the store stopped.
+    failure: Option<String>,
+    stopped: bool,
+    serial: u64,
+    pub(super) ticks: u64,
+    /// Bytes appended to the log since the last checkpoint began.
+    pub(super) log_bytes: u64,
+    pub(super) checkpointing: bool,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("node", &self.node).field("ranges", &self.peers.len()).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    pub(super) fn new(
+        node: NodeId,
+        engine: Arc<dyn Engine>,
+        log: Arc<dyn LogStore>,
+        settings: StoreSettings,
+        views: Arc<Views>,
+    ) -> Store {
+        Store {
+            node,
+            engine,
+            log,
+            settings,
+            views,
+            peers: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+            creating: BTreeMap::new(),
+            removing: BTreeSet::new(),
+            tasks: Vec::new(),
+            outbox: BTreeMap::new(),
+            notices: Vec::new(),
+            failure: None,
+            stopped: false,
+            serial: 0,
+            ticks: 0,
+            log_bytes: 0,
+            checkpointing: false,
+        }
+    }
+
+    pub(super) fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    /// Whether the loop should end.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Takes one event. After a failure everything is answered with "stopped".
+    pub fn handle(&mut self, event: Event) {
+        if self.stopped {
+            return;
+        }
+        match event {
+            Event::Propose { range, command, reply } => match self.touch(range) {
+                Some(peer) => peer.propose(command, reply),
+                None => super::event::answer(reply, Outcome::NotLeader { leader: None }),
+            },
+            Event::Confirm { range, term, reply } => match self.touch(range) {
+                Some(peer) => peer.confirm(term, reply),
+                None => super::event::answer(reply, false),
+            },
+            Event::Messages { from, messages } => {
+                messages.into_iter().for_each(|message| self.on_message(from, message));
+            }
+            Event::Tick => self.on_tick(),
+            Event::ChangeReplicas { range, change, reply } => match self.touch(range) {
+                Some(peer) => peer.change_replicas(&change, reply),
+                None => super::event::answer(reply, ChangeOutcome::NotLeader { leader: None }),
+            },
+            Event::TransferLeader { range, to } => {
+                if let Some(peer) = self.touch(range) {
+                    peer.transfer_leader(to);
+                }
+            }
+            Event::Campaign { range } => {
+                if let Some(peer) = self.touch(range) {
+                    peer.campaign();
+                }
+            }
+            Event::ImageOffered { header, reply } => self.on_image_offered(&header, reply),
+            Event::ImageArrived { image, reply } => self.on_image(image, reply),
+            Event::ImageSent { range, to, ok } => self.on_image_sent(range, to, ok),
+            Event::Applied(results) => results.into_iter().for_each(|result| self.on_applied(result)),
+            Event::Unreachable { node } => self.on_unreachable(node),
+            Event::Removed { descriptor } => self.on_removed(descriptor),
+            Event::Failed(cause) => self.poison(&Error::Poisoned(cause)),
+            Event::Shutdown => self.stop(),
+        }
+    }
+
+    /// The peer of a range, marked as dirty; `None` if there is none, or while it takes an image in.
+    pub(super) fn touch(&mut self, range: RangeId) -> Option<&mut Peer> {
+        let peer = self.peers.get_mut(&range).filter(|peer| !peer.is_installing())?;
+        self.dirty.insert(range);
+        Some(peer)
+    }
+
+    fn stop(&mut self) {
+        self.stopped = true;
+        self.peers.clear();
+        self.creating.clear();
+        self.tasks.clear();
+        self.outbox.clear();
+    }
+
+    /// Remembers the first failure and answers everybody; nothing durable happens any more.
+    pub(super) fn poison(&mut self, error: &Error) {
+        if self.failure.is_none() {
+            tracing::error!(node = %self.node, %error, "the store stops");
+            self.failure = Some(error.to_string());
+        }
+        self.stop();
+    }
+
+    /// The failure that stopped the store, if one did.
+    pub fn failure(&self) -> Option<Error> {
+        self.failure.clone().map(Error::Poisoned)
+    }
+
+    fn on_tick(&mut self) {
+        self.ticks += 1;
+        let ticks = self.ticks;
+        for (range, peer) in &mut self.peers {
+            if peer.tick() {
+                self.dirty.insert(*range);
+            }
+            if !peer.images.is_empty() {
+                peer.images.retain(|_, pin| pin.until.is_none_or(|until| until > ticks));
+            }
+        }
+    }
+
+    fn on_unreachable(&mut self, node: NodeId) {
+        for (range, peer) in &mut self.peers {
+            if peer.lead.is_none() || peer.is_installing() {
+                continue;
+            }
+            let found = peer.addresses.iter().find(|(_, at)| **at == node).map(|(replica, _)| *replica);
+            if let Some(replica) = found {
+                peer.node.report_unreachable(replica.0);
+                self.dirty.insert(*range);
+            }
+        }
+    }
+
+    pub(super) fn on_message(&mut self, from: NodeId, message: RaftMessage) {
+        let range = message.range;
+        if self.removing.contains(&range) {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(&range) else { return self.want_replica(from, message) };
+        if let RaftBody::Gone { descriptor } = message.body {
+            if message.to == peer.replica && descriptor.id == range {
+                self.on_removed(descriptor);
+            }
+            return;
+        }
+        if message.to > peer.replica && message.to.0 < MAX_NUMBER {
+            // Ids grow, and a node holds one replica of a range: a newer one means that ours was removed.
+            let smallest = message.to;
+            return self.destroy(range, smallest);
+        }
+        if peer.is_installing() {
+            return;
+        }
+        match judge(peer, from, &message) {
+            Verdict::Drop(reason) => tracing::debug!(%range, %from, reason, "message dropped"),
+            Verdict::SenderGone => self.tell_gone(from, &message),
+            Verdict::Step => self.step(from, message),
+        }
+    }
+
+    fn step(&mut self, from: NodeId, mut message: RaftMessage) {
+        let Some(peer) = self.touch(message.range) else { return };
+        if peer.descriptor.is_none() {
+            peer.addresses.insert(message.from, from);
+            // The leader may remember what this replica held before an image was cut short.
+            if let RaftBody::Heartbeat { commit, .. } = &mut message.body {
+                *commit = 0;
+            }
+        }
+        let Some(raft) = from_wire(message) else { return };
+        if let Err(error) = peer.node.step(raft) {
+            tracing::debug!(range = %peer.range, %error, "message refused");
+        }
+        peer.observe();
+    }
+
+    /// Tells a removed replica that it is one; only candidates ask.
+    fn tell_gone(&mut self, from: NodeId, message: &RaftMessage) {
+        let Some(peer) = self.peers.get(&message.range) else { return };
+        let (RaftBody::Vote { .. }, Some(descriptor)) = (&message.body, &peer.descriptor) else { return };
+        let body = RaftBody::Gone { descriptor: descriptor.as_ref().clone() };
+        let (range, term) = (message.range, peer.term());
+        let reply = RaftMessage { range, to: message.from, from: message.to, term, body };
+        self.outbox.entry(from).or_default().push(reply);
+    }
+
+    /// A message for a range that this store does not hold: the applier decides whether a replica may be created.
+    fn want_replica(&mut self, from: NodeId, message: RaftMessage) {
+        let (range, replica) = (message.range, message.to);
+        let invites = matches!(
+            message.body,
+            RaftBody::Append { .. } | RaftBody::Heartbeat { .. } | RaftBody::Vote { .. }
+        );
+        if !invites || !(1..MAX_NUMBER).contains(&replica.0) || message.from.0 == 0 || self.awaits_split(range) {
+            return;
+        }
+        let (wanted, messages) = self.creating.entry(range).or_insert_with(|| {
+            self.tasks.push(ApplyTask::Create { range, replica });
+            (replica, Vec::new())
+        });
+        if *wanted == replica && messages.len() < KEPT_MESSAGES {
+            messages.push((from, message));
+        }
+    }
+
+    /// Whether the log holds entries of a range that the engine does not know: the engine lost the split that made it,
+    /// and will apply it again. Until then the replica must not vote, for it would deny entries that it acknowledged.
+    pub(super) fn awaits_split(&mut self, range: RangeId) -> bool {
+        match self.log.bounds(range) {
+            Ok(bounds) => bounds.is_some(),
+            Err(error) => {
+                self.poison(&error);
+                true
+            }
+        }
+    }
+
+    fn on_created(&mut self, range: RangeId, replica: Option<ReplicaId>) -> Result<(), Error> {
+        let Some((_, messages)) = self.creating.remove(&range) else { return Ok(()) };
+        if let (Some(replica), false) = (replica, self.peers.contains_key(&range)) {
+            let serial = self.next_serial();
+            let (applied, begin) = (Position::default(), Position::default());
+            self.insert_peer(super::peer::PeerStart { range, replica, serial, descriptor: None, applied, begin })?;
+        }
+        if self.peers.contains_key(&range) {
+            messages.into_iter().for_each(|(from, message)| self.on_message(from, message));
+        }
+        Ok(())
+    }
+
+    fn on_applied(&mut self, result: ApplyResult) {
+        let done = match result {
+            ApplyResult::Entries { range, serial, applied, changes } => {
+                self.on_entries(range, serial, applied, changes)
+            }
+            ApplyResult::Created { range, replica } => self.on_created(range, replica),
+            ApplyResult::Installed { range, serial } => self.on_installed(range, serial),
+            ApplyResult::Destroyed { range } => self.on_destroyed(range),
+            ApplyResult::Checkpointed { durable, pinned } => self.on_checkpointed(durable, &pinned),
+        };
+        if let Err(error) = done {
+            self.poison(&error);
+        }
+    }
+
+    fn on_entries(
+        &mut self,
+        range: RangeId,
+        serial: u64,
+        applied: Position,
+        changes: Vec<RangeChange>,
+    ) -> Result<(), Error> {
+        if self.peers.get(&range).is_none_or(|peer| peer.serial != serial) {
+            return Ok(());
+        }
+        for change in changes {
+            match change {
+                RangeChange::Members { raft, descriptor } => self.on_members(range, &raft, descriptor)?,
+                RangeChange::Split { left, right } => self.on_split(range, left, right)?,
+            }
+        }
+        let Some(peer) = self.touch(range) else { return Ok(()) };
+        peer.node.advance_apply_to(applied.index);
+        peer.observe();
+        let alone = peer.votes_alone() && peer.lead.is_none();
+        if alone {
+            peer.campaign();
+        }
+        let smallest = peer.descriptor.as_ref().filter(|now| now.replica(peer.replica).is_none());
+        if let Some(smallest) = smallest.map(|descriptor| descriptor.next_replica) {
+            self.leave_range(range, smallest);
+        }
+        Ok(())
+    }
+
+    fn on_split(
+        &mut self,
+        range: RangeId,
+        left: Arc<RangeDescriptor>,
+        right: Option<Arc<RangeDescriptor>>,
+    ) -> Result<(), Error> {
+        let Some(peer) = self.touch(range) else { return Ok(()) };
+        peer.node.skip_bcast_commit(true);
+        peer.set_descriptor(left);
+        let leads = peer.lead.is_some();
+        let Some(right) = right else { return Ok(()) };
+        let Some(replica) = right.replica_on(self.node).map(|member| member.replica) else { return Ok(()) };
+        let right_id = right.id;
+        self.insert_new(right, replica)?;
+        if leads && let Some(peer) = self.touch(right_id) {
+            peer.campaign();
+        }
+        Ok(())
+    }
+
+    /// A descriptor newer than ours: if it leaves our replica out, the replica goes.
+    fn on_removed(&mut self, descriptor: RangeDescriptor) {
+        let Some(peer) = self.peers.get(&descriptor.id) else { return };
+        let newer = peer.descriptor.as_ref().is_none_or(|ours| descriptor.is_newer_than(ours));
+        let excluded = descriptor.replica(peer.replica).is_none() && peer.replica < descriptor.next_replica;
+        if newer && excluded && !peer.is_installing() {
+            self.destroy(descriptor.id, descriptor.next_replica);
+        }
+    }
+
+    /// Removes a replica: from memory now, from the engine and the log when the applier gets to it.
+    pub(super) fn destroy(&mut self, range: RangeId, smallest: ReplicaId) {
+        if let Some(mut peer) = self.peers.remove(&range) {
+            peer.resign();
+        }
+        self.dirty.remove(&range);
+        self.views.remove(range);
+        self.removing.insert(range);
+        self.tasks.push(ApplyTask::Destroy { range, smallest });
+    }
+
+    fn on_destroyed(&mut self, range: RangeId) -> Result<(), Error> {
+        self.reset_log(range)?;
+        self.removing.remove(&range);
+        self.notices.push(Notice::Removed(range));
+        Ok(())
+    }
+
+    /// Publishes a replica's role if it changed.
+    pub(super) fn publish_role(&mut self, range: RangeId) {
+        let Some(peer) = self.peers.get_mut(&range) else { return };
+        let now = (peer.term(), peer.role());
+        let Some(descriptor) = peer.descriptor.clone().filter(|_| now != peer.published) else { return };
+        peer.published = now.clone();
+        let (term, role) = now;
+        self.views.set_role(range, term, role.clone());
+        self.notices.push(Notice::Role(RoleChange { range, term, role, descriptor }));
+    }
+
+    /// Hands out what passes have gathered.
+    pub(super) fn flush<S: EffectSink>(&mut self, sink: &mut S) {
+        for (to, messages) in std::mem::take(&mut self.outbox) {
+            sink.send(to, messages);
+        }
+        for notice in self.notices.drain(..) {
+            sink.notice(notice);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! One pass: `Ready` of every dirty group, one log batch, one fsync, then what may leave only after it.
+
+use super::event::{ApplyTask, EffectSink};
+use super::message::{RaftMessage, to_wire};
+use super::peer::{Incoming, Peer};
+use super::Store;
+use crate::log::{GroupAppend, LogBatch};
+use crate::{Error, NodeId, RangeId, ReplicaId};
+use raft::eraftpb::{Entry, Message};
+use raft::Ready;
+use std::collections::BTreeMap;
+
+/// What one pass gathers before its fsync.
+#[derive(Default)]
+struct Pass {
+    batch: LogBatch,
+    taken: Vec<(RangeId, Ready, Vec<Entry>)>,
+}
+
+impl Store {
+    /// Makes durable and lets out what the events since the last call caused. Messages and notices go to `sink`;
+    /// what is returned goes to the [`super::Applier`], whose results come back as an event.
+    ///
+    /// # Errors
+    /// What the log fails with; the store is stopped then.
+    pub fn process<S: EffectSink>(&mut self, sink: &mut S) -> Result<Vec<ApplyTask>, Error> {
+        if let Some(failure) = self.failure() {
+            return Err(failure);
+        }
+        while !self.dirty.is_empty() {
+            if let Err(error) = self.pass(sink) {
+                self.poison(&error);
+                return Err(error);
+            }
+        }
+        self.maybe_checkpoint();
+        self.flush(sink);
+        Ok(std::mem::take(&mut self.tasks))
+    }
+
+    fn pass<S: EffectSink>(&mut self, sink: &mut S) -> Result<(), Error> {
+        let mut pass = Pass::default();
+        for range in std::mem::take(&mut self.dirty) {
+            self.collect(range, &mut pass)?;
+        }
+        self.flush(sink);
+        if !pass.batch.groups.is_empty() {
+            self.log.append(pass.batch, true)?;
+        }
+        for (range, ready, entries) in pass.taken {
+            self.advance(range, ready, entries)?;
+        }
+        Ok(())
+    }
+
+    fn collect(&mut self, range: RangeId, pass: &mut Pass) -> Result<(), Error> {
+        let Some(peer) = self.peers.get_mut(&range).filter(|peer| !peer.is_installing()) else { return Ok(()) };
+        peer.begin_confirm();
+        if !peer.node.has_ready() {
+            return self.settle(range);
+        }
+        let mut ready = peer.node.ready();
+        post(&mut self.outbox, peer, ready.take_messages());
+        for state in ready.take_read_states() {
+            peer.end_confirm(&state.request_ctx);
+        }
+        if !ready.snapshot().is_empty() {
+            let task = hold(peer, ready)?;
+            self.tasks.push(task);
+            return Ok(());
+        }
+        self.tasks.extend(peer.hand_over(ready.take_committed_entries()));
+        let entries = ready.take_entries();
+        if ready.must_sync() {
+            self.log_bytes += entries.iter().map(|entry| entry.data.len() as u64 + 64).sum::<u64>();
+            let hard_state = Some(peer.node.raft.hard_state());
+            pass.batch.groups.push(GroupAppend { entries: entries.clone(), hard_state, ..GroupAppend::new(range) });
+        }
+        pass.taken.push((range, ready, entries));
+        Ok(())
+    }
+
+    fn advance(&mut self, range: RangeId, mut ready: Ready, entries: Vec<Entry>) -> Result<(), Error> {
+        let Some(peer) = self.peers.get_mut(&range) else { return Ok(()) };
+        post(&mut self.outbox, peer, ready.take_persisted_messages());
+        peer.node.mut_store().appended(entries);
+        let mut light = peer.node.advance_append(ready);
+        post(&mut self.outbox, peer, light.take_messages());
+        self.tasks.extend(peer.hand_over(light.take_committed_entries()));
+        if peer.node.has_ready() {
+            self.dirty.insert(range);
+        }
+        self.settle(range)
+    }
+
+    /// What follows every step of a group: read errors, images that its followers need, its role.
+    pub(super) fn settle(&mut self, range: RangeId) -> Result<(), Error> {
+        let Some(peer) = self.peers.get_mut(&range) else { return Ok(()) };
+        if let Some(error) = peer.node.mut_store().take_failure() {
+            return Err(error);
+        }
+        self.request_images(range);
+        self.publish_role(range);
+        Ok(())
+    }
+}
+
+/// Sorts a group's messages by destination node.
+pub(super) fn post(outbox: &mut BTreeMap<NodeId, Vec<RaftMessage>>, peer: &Peer, messages: Vec<Message>) {
+    for message in messages {
+        let Some(node) = peer.addresses.get(&ReplicaId(message.to)) else { continue };
+        if let Some(wire) = to_wire(peer.range, message) {
+            outbox.entry(*node).or_default().push(wire);
+        }
+    }
+}
+
+/// The image behind a snapshot goes to the applier; the `Ready` waits until it is in the engine.
+fn hold(peer: &mut Peer, ready: Ready) -> Result<ApplyTask, Error> {
+    let Some(Incoming::Stepped(image)) = peer.incoming.take() else {
+        return Err(Error::Poisoned(format!("{} restores a snapshot without an image", peer.range)));
+    };
+    let descriptor = std::sync::Arc::new(image.header.descriptor.clone());
+    peer.incoming = Some(Incoming::Installing(Box::new(ready), descriptor, image.header.position()));
+    Ok(ApplyTask::Install { range: peer.range, serial: peer.serial, image })
+}

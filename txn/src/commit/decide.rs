@@ -1,0 +1,187 @@
+//! What recovery concludes from the registers it could read.
+
+use crate::api::{Register, RegisterState};
+use crate::{Ballot, TxnId};
+use std::collections::BTreeMap;
+
+/// Acceptors at most; more would only add messages.
+const MAX_ACCEPTORS: usize = 5;
+
+/// What a proposal proposes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Commit at this ID.
+    Commit(TxnId),
+    /// Abort.
+    Abort,
+}
+
+/// Registers as answered to one terminator's `Inquire(ballot)`.
+#[derive(Clone, Copy, Debug)]
+pub struct Survey<'a> {
+    /// Part keys of all participants.
+    pub participants: &'a [Vec<u8>],
+    /// Part keys of the acceptors.
+    pub acceptors: &'a [Vec<u8>],
+    /// The terminator's ballot.
+    pub ballot: Ballot,
+    /// Registers by part key; those that could not be reached are missing.
+    pub replies: &'a BTreeMap<Vec<u8>, Register>,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It has been decided: tell everybody.
+    Finish(Value),
+    /// Propose this to the acceptors at the survey's ballot.
+    Propose(Value),
+    /// Nobody has proposed and everybody voted yes: take a fresh ID, refresh the recorded reads there, and propose a
+    /// commit if all hold, else an abort.
+    ProposeIfReadsHold,
+    /// No quorum promised the ballot: ask again later with a higher one.
+    Wait,
+}
+
+/// How many of `acceptors` are a quorum.
+pub fn quorum(acceptors: usize) -> usize {
+    acceptors / 2 + 1
+}
+
+/// The acceptors among `participants`: the largest odd number up to five; both when there are two.
+pub fn choose_acceptors(participants: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let count = match participants.len() {
+        2 => 2,
+        odd if odd % 2 == 1 => odd.min(MAX_ACCEPTORS),
+        even => even.saturating_sub(1).min(MAX_ACCEPTORS),
+    };
+    participants[..count].to_vec()
+}
+
+impl Survey<'_> {
+    /// The rule of recovery.
+    pub fn decide(&self) -> Decision {
+        if let Some(value) = self.outcome() {
+            return Decision::Finish(value);
+        }
+        let promised: Vec<&Register> =
+            self.acceptor_replies().filter(|register| register.promised == self.ballot).collect();
+        if promised.len() < quorum(self.acceptors.len()) {
+            return Decision::Wait;
+        }
+        let proposed = promised.iter().filter(|register| proposal(register).is_some());
+        match proposed.max_by_key(|register| register.accepted).and_then(|register| proposal(register)) {
+            Some(value) => Decision::Propose(value),
+            None if self.all_prepared_without_foreign_reads() => Decision::ProposeIfReadsHold,
+            None => Decision::Propose(Value::Abort),
+        }
+    }
+
+    /// Whether a quorum accepted `value` at the survey's ballot (the replies being answers to that proposal).
+    pub fn accepted(&self, value: Value) -> bool {
+        let accepting = |register: &&Register| register.accepted == self.ballot && proposal(register) == Some(value);
+        self.acceptor_replies().filter(accepting).count() >= quorum(self.acceptors.len())
+    }
+
+    /// The outcome, if some register knows it.
+    pub fn outcome(&self) -> Option<Value> {
+        self.replies.values().find_map(|register| match register.state {
+            RegisterState::Committed => Some(Value::Commit(register.commit_id)),
+            RegisterState::Aborted => Some(Value::Abort),
+            _ => None,
+        })
+    }
+
+    fn acceptor_replies(&self) -> impl Iterator<Item = &Register> {
+        self.acceptors.iter().filter_map(|part_key| self.replies.get(part_key))
+    }
+
+    fn all_prepared_without_foreign_reads(&self) -> bool {
+        self.participants.iter().all(|part_key| {
+            let register = self.replies.get(part_key);
+            register.is_some_and(|register| register.state == RegisterState::Prepared && !register.foreign_reads)
+        })
+    }
+}
+
+fn proposal(register: &Register) -> Option<Value> {
+    match register.state {
+        RegisterState::PreCommit => Some(Value::Commit(register.commit_id)),
+        RegisterState::PreAbort => Some(Value::Abort),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use RegisterState::{Aborted, Committed, PreAbort, PreCommit, Prepared};
+
+    const BALLOT: Ballot = Ballot { round: 9, terminator: (1, 1) };
+
+    fn register(state: RegisterState, accepted: u64) -> Register {
+        Register {
+            state,
+            promised: BALLOT,
+            accepted: Ballot { round: accepted, terminator: (0, 0) },
+            commit_id: if matches!(state, PreCommit | Committed) { TxnId(70) } else { TxnId(0) },
+            min_c: TxnId(0),
+            participants: Vec::new(),
+            acceptors: Vec::new(),
+            foreign_reads: false,
+            reads: Vec::new(),
+            read_id: TxnId(0),
+        }
+    }
+
+    /// Decides for three participants, all acceptors; `None` could not be reached.
+    fn decide(replies: [Option<Register>; 3]) -> Decision {
+        let parts: Vec<Vec<u8>> = (0..3).map(|n| vec![n]).collect();
+        let replies = parts.iter().cloned().zip(replies).filter_map(|(part, reply)| Some((part, reply?))).collect();
+        Survey { participants: &parts, acceptors: &parts, ballot: BALLOT, replies: &replies }.decide()
+    }
+
+    fn is(state: RegisterState) -> Option<Register> {
+        Some(register(state, 0))
+    }
+
+    #[test]
+    fn everybody_reachable() {
+        assert_eq!(decide([is(Prepared), is(Prepared), is(Prepared)]), Decision::ProposeIfReadsHold);
+        assert_eq!(decide([is(PreCommit), is(Prepared), is(Prepared)]), Decision::Propose(Value::Commit(TxnId(70))));
+        assert_eq!(decide([is(Prepared), is(Prepared), is(Aborted)]), Decision::Finish(Value::Abort));
+        assert_eq!(decide([is(PreCommit), is(PreCommit), is(Committed)]), Decision::Finish(Value::Commit(TxnId(70))));
+        let foreign = Some(Register { foreign_reads: true, ..register(Prepared, 0) });
+        assert_eq!(decide([is(Prepared), foreign, is(Prepared)]), Decision::Propose(Value::Abort));
+    }
+
+    #[test]
+    fn a_quorum_reachable() {
+        assert_eq!(decide([is(Prepared), is(Prepared), None]), Decision::Propose(Value::Abort));
+        assert_eq!(decide([is(Prepared), is(PreCommit), None]), Decision::Propose(Value::Commit(TxnId(70))));
+        assert_eq!(decide([is(PreAbort), None, is(Prepared)]), Decision::Propose(Value::Abort));
+    }
+
+    #[test]
+    fn less_than_a_quorum_reachable() {
+        assert_eq!(decide([is(PreCommit), None, None]), Decision::Wait);
+        assert_eq!(decide([is(Committed), None, None]), Decision::Finish(Value::Commit(TxnId(70))));
+        let fenced = Some(Register { promised: Ballot { round: 10, terminator: (2, 2) }, ..register(Prepared, 0) });
+        assert_eq!(decide([is(Prepared), fenced.clone(), fenced]), Decision::Wait, "a higher ballot took over");
+    }
+
+    #[test]
+    fn the_highest_accepted_ballot_wins() {
+        let later_abort = Some(register(PreAbort, 3));
+        assert_eq!(decide([is(PreCommit), later_abort.clone(), is(Prepared)]), Decision::Propose(Value::Abort));
+        let latest_commit = Some(register(PreCommit, 4));
+        assert_eq!(decide([latest_commit, later_abort, None]), Decision::Propose(Value::Commit(TxnId(70))));
+    }
+
+    #[test]
+    fn acceptors_are_odd_except_for_two() {
+        let parts: Vec<Vec<u8>> = (0..8).map(|n| vec![n]).collect();
+        let counts = [1, 2, 3, 4, 5, 6, 8].map(|n| choose_acceptors(&parts[..n]).len());
+        assert_eq!(counts, [1, 2, 3, 3, 5, 5, 5]);
+    }
+}

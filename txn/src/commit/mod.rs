@@ -1,0 +1,32 @@
+//! Three-phase commit as data in, data out: the register of one participant, and what recovery decides.
+//!
+//! Every participant range holds one register per attempt. All transitions are Raft entries, so a register is
+//! linearizable and forgets nothing.
+//!
+//! ```text
+//!  message \ state   NONE      PENDING   PREPARED      PRECOMMIT      PREABORT       COMMITTED   ABORTED
+//!  CanCommit         PREPARED  PREPARED  =             =              =              =           =
+//!                    or ABORTED (a NO vote, durably)
+//!  Inquire(b)        ABORTED   ABORTED   promise b     promise b      promise b      =           =
+//!  PreCommit(b, C)   =         =         PRECOMMIT if b >= promised, else =          =           =
+//!  PreAbort(b)       =         =         PREABORT  if b >= promised, else =          =           =
+//!  DoCommit(C)       corrupt   corrupt   COMMITTED     COMMITTED      COMMITTED      = (same C)  corrupt
+//!  DoAbort           ABORTED   ABORTED   ABORTED       ABORTED        ABORTED        =           =
+//!  Settle            ABORTED   ABORTED   =             =              =              =           =
+//! ```
+//! `=` keeps the register. The answer to every message is the register afterwards: a proposal was accepted exactly if
+//! the register holds it at the proposal's ballot.
+//!
+//! A quorum is a majority of the acceptors. The outcome is COMMIT once a quorum accepted PreCommit at one ballot, and
+//! ABORT once a quorum accepted PreAbort at one ballot, or any participant is ABORTED (it never voted yes, or the
+//! decision had been made).
+//!
+//! Invariant: a ballot carries one value, ever; after PreAbort(b) a register refuses PreCommit(b).
+//! Invariant: a register never leaves COMMITTED or ABORTED.
+//! Invariant: PreCommit is refused only for its ballot, never for reads: those were refreshed before it was sent.
+
+mod decide;
+mod register;
+
+pub use decide::{Decision, Survey, Value, choose_acceptors, quorum};
+pub use register::{Core, Message, Step, step};

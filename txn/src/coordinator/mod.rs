@@ -1,0 +1,29 @@
+//! Drives three-phase commit over range groups, and ends what other coordinators left behind.
+//!
+//! ```text
+//!   coordinator        participants (each register is replicated state of its range)
+//!   1 CanCommit  ────► NONE ──► PREPARED   yes            any NO: ABORT, durable at who refused
+//!   2 C := oracle      (all yes)                          reads are refreshed at C; failure: PreAbort
+//!     PreCommit  ────► PRECOMMIT(C)                       a quorum of acceptors: the outcome is COMMIT, client answered
+//!   3 DoCommit   ────► COMMITTED(C), intents are versions (behind the client's back, until acknowledged)
+//! ```
+//! The decision lies in a majority of the acceptors, which are participants: the largest odd number up to five, or two
+//! when there are two. When a coordinator falls silent, anybody may *terminate* the attempt under a ballot of its own:
+//! Inquire fences lower ballots at every register, [`crate::commit::Survey`] reads the answers, PreCommit or PreAbort at a
+//! quorum fixes the outcome, DoCommit or DoAbort spreads it. The coordinator's own ballot is 0; it proposes one value.
+//!
+//! A transaction that read in ranges where it does not write, or that changes the catalog, is marked `foreign_reads`:
+//! recovery does not commit it on its own (nobody could refresh those reads, or tell the oracle of the change).
+//!
+//! Invariant: PreCommit is sent only after every participant has voted yes and all reads were refreshed at C.
+//! Invariant: COMMIT or ABORT is told to a client only when a quorum of PRECOMMIT / PREABORT, a decided register, or a
+//! durable NO says so.
+//! Invariant: a timer starts recovery or resends; it never decides.
+
+mod outcome;
+mod terminate;
+mod three_phase;
+
+pub use outcome::{Abort, Coordinator};
+pub(crate) use outcome::unexpected;
+pub use three_phase::{Decision, Plan};

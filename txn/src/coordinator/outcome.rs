@@ -1,0 +1,183 @@
+//! What coordinator and terminator share: sending to registers, refreshing reads, spreading the outcome.
+
+use crate::api::{RecordKey, Register, RegisterState, Reply, Request, TxnMeta};
+use crate::error::{Error, Result, RetryReason};
+use crate::oracle::OracleClient;
+use crate::router::{Answer, Router};
+use crate::service::Backoff;
+use crate::{Attempt, TxnId};
+use futures::future::{join_all, try_join_all};
+use quorate_net::Runtime;
+use quorate_storage::Span;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest pause between two tries to tell a participant the outcome.
+const SLOWEST_SPREAD: Duration = Duration::from_secs(2);
+/// Tries to tell a participant the outcome; after that its own recovery learns it.
+const MOST_SPREADS: usize = 100;
+
+/// Why an attempt was aborted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Abort {
+    /// Run the transaction again; all its values may differ.
+    Conflict(RetryReason),
+    /// A range was split or moved meanwhile: cut the same writes again and commit them as a new attempt.
+    Moved,
+    /// Readers kept promising IDs above the commit's: commit the same writes as a new attempt that takes its locks
+    /// before it asks for an ID.
+    Pushed,
+}
+
+/// Drives commits and recoveries from one node. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Coordinator {
+    pub(super) router: Arc<Router>,
+    pub(super) oracle: OracleClient,
+}
+
+impl Coordinator {
+    /// A coordinator that sends through `router`.
+    pub fn new(router: Arc<Router>, oracle: OracleClient) -> Coordinator {
+        Coordinator { router, oracle }
+    }
+
+    /// The router that it sends through.
+    pub fn router(&self) -> &Arc<Router> {
+        &self.router
+    }
+
+    /// The oracle that it asks.
+    pub fn oracle(&self) -> &OracleClient {
+        &self.oracle
+    }
+
+    pub(super) fn runtime(&self) -> &Runtime {
+        self.router.runtime()
+    }
+
+    /// Moves the validity of reads from `from` to `to`. `Ok(false)`: something was overwritten in between.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when a range is away; [`Error::Retry`] when the attempt was wounded.
+    pub async fn refresh(&self, meta: TxnMeta, spans: Vec<Span>, from: TxnId, to: TxnId, prepared: bool) -> Result<bool> {
+        let mut left = spans;
+        while !left.is_empty() {
+            let parts = group(self.router.cut(std::mem::take(&mut left)).await?);
+            let refresh_part = |(route, spans): (Arc<crate::router::Route>, Vec<Span>)| async move {
+                let make = || Request::Refresh { meta, spans: spans.clone(), from, to, prepared };
+                match self.router.send(&route, make).await.answer {
+                    Answer::Reply(Reply::Ok) => Ok((true, Vec::new())),
+                    Answer::Reply(Reply::ReadInvalid { .. }) => Ok((false, Vec::new())),
+                    Answer::Reply(Reply::Wounded) => Err(Error::Retry(RetryReason::Wounded)),
+                    Answer::Reply(other) => Err(unexpected(&other)),
+                    Answer::Moved => Ok((true, spans)),
+                    Answer::Unavailable => Err(Error::Unavailable(Some(route.descriptor.id))),
+                }
+            };
+            for (valid, moved) in try_join_all(parts.into_iter().map(refresh_part)).await? {
+                if !valid {
+                    return Ok(false);
+                }
+                left.extend(moved);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sends a request to a register; `None` if the range cannot be reached or answered something else.
+    pub(super) async fn ask_register(&self, record: &RecordKey, make: impl Fn(RecordKey) -> Request) -> Option<Register> {
+        let reply = self.router.send_to_key(&record.part_key, || make(record.clone())).await;
+        match reply {
+            Ok(Reply::Register(register)) => Some(register),
+            Ok(Reply::Committed { commit_id }) => Some(decided(RegisterState::Committed, commit_id)),
+            Ok(Reply::Aborted) => Some(decided(RegisterState::Aborted, TxnId(0))),
+            Ok(other) => {
+                tracing::warn!(attempt = %record.attempt, reply = ?other, "a register answered something else");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Tells every participant the outcome, behind the caller's back, until each has acknowledged it.
+    pub fn spread(&self, attempt: Attempt, participants: Vec<Vec<u8>>, commit_id: Option<TxnId>) {
+        let coordinator = self.clone();
+        let spreading = async move {
+            let tell = |part_key| coordinator.tell(RecordKey { part_key, attempt }, commit_id);
+            join_all(participants.into_iter().map(tell)).await;
+        };
+        drop(self.runtime().spawn(spreading));
+    }
+
+    async fn tell(&self, record: RecordKey, commit_id: Option<TxnId>) {
+        let mut backoff = Backoff::new(self.runtime(), Duration::from_millis(20), SLOWEST_SPREAD);
+        let make = || match commit_id {
+            Some(commit_id) => Request::DoCommit { record: record.clone(), commit_id },
+            None => Request::DoAbort { record: record.clone() },
+        };
+        for _ in 0..MOST_SPREADS {
+            match self.router.send_to_key(&record.part_key, make).await {
+                Ok(Reply::Failed(text)) => {
+                    tracing::error!(attempt = %record.attempt, text, "a participant refused the outcome");
+                }
+                Ok(_) => return,
+                Err(_) => {}
+            }
+            backoff.wait().await;
+        }
+    }
+
+    /// The final outcome of a one-range attempt: `Some(C)` if it was committed; `None` if it was not and never will be.
+    ///
+    /// # Errors
+    /// [`Error::Ambiguous`] when the range cannot be reached.
+    pub async fn settle(&self, record: RecordKey) -> Result<Option<TxnId>> {
+        let make = || Request::Settle { record: record.clone() };
+        match self.router.send_to_key(&record.part_key, make).await {
+            Ok(Reply::Committed { commit_id }) => Ok(Some(commit_id)),
+            Ok(Reply::Aborted) => Ok(None),
+            Ok(Reply::Register(register)) => match register.state {
+                RegisterState::Committed => Ok(Some(register.commit_id)),
+                RegisterState::Aborted => Ok(None),
+                _ => Err(Error::Ambiguous),
+            },
+            Ok(_) | Err(_) => Err(Error::Ambiguous),
+        }
+    }
+}
+
+/// Joins the parts that go to the same range; order of ranges is kept.
+fn group<T>(parts: Vec<(Arc<crate::router::Route>, T)>) -> Vec<(Arc<crate::router::Route>, Vec<T>)> {
+    let mut groups: Vec<(Arc<crate::router::Route>, Vec<T>)> = Vec::new();
+    for (route, part) in parts {
+        match groups.iter_mut().find(|(known, _)| known.descriptor.id == route.descriptor.id) {
+            Some((_, members)) => members.push(part),
+            None => groups.push((route, vec![part])),
+        }
+    }
+    groups
+}
+
+/// An answer that does not fit its request: the participant failed, or is of another release.
+pub(crate) fn unexpected(reply: &Reply) -> Error {
+    match reply {
+        Reply::Failed(text) => Error::Stopped(text.clone()),
+        other => Error::Stopped(format!("a range gave an answer that does not fit: {other:?}")),
+    }
+}
+
+fn decided(state: RegisterState, commit_id: TxnId) -> Register {
+    Register {
+        state,
+        promised: crate::Ballot::default(),
+        accepted: crate::Ballot::default(),
+        commit_id,
+        min_c: TxnId(0),
+        participants: Vec::new(),
+        acceptors: Vec::new(),
+        foreign_reads: false,
+        reads: Vec::new(),
+        read_id: TxnId(0),
+    }
+}

@@ -1,0 +1,166 @@
+//! Ends an attempt whose coordinator is silent: anybody may, and several may at once.
+//!
+//! ```text
+//!   ballot b := above all seen ─► Inquire(b) at every register ─► Survey decides
+//!        ▲                            finish ◄── known            │ value v
+//!        └──── back-off ◄── refused ◄── PreCommit(b, C) / PreAbort(b) at the acceptors ── quorum ─► finish
+//! ```
+
+use super::outcome::Coordinator;
+use crate::api::{RecordKey, Register, Request, TxnMeta};
+use crate::commit::{Decision, Survey, Value};
+use crate::participant::Resolver;
+use crate::service::{Backoff, PATIENCE};
+use crate::{Attempt, Ballot, StartId, TxnId};
+use async_trait::async_trait;
+use futures::future::join_all;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long one round waits for a register.
+const ASKING: Duration = Duration::from_secs(2);
+
+impl Coordinator {
+    /// Drives the attempt to its outcome and tells it to the participants; `None` if the deciding quorum could not be
+    /// reached for a while. The lists may be incomplete (one part key is enough): registers name the others.
+    pub async fn terminate(
+        &self,
+        attempt: Attempt,
+        participants: &[Vec<u8>],
+        acceptors: &[Vec<u8>],
+    ) -> Option<Value> {
+        let start = self.runtime().now();
+        let mut backoff = Backoff::new(self.runtime(), Duration::from_millis(20), Duration::from_secs(1));
+        let mut round = Round {
+            attempt,
+            participants: participants.to_vec(),
+            acceptors: acceptors.to_vec(),
+            ballot: Ballot::default(),
+            highest: 0,
+            registers: BTreeMap::new(),
+        };
+        while self.runtime().now() - start < PATIENCE {
+            if let Some(value) = self.run(&mut round).await {
+                tracing::info!(%attempt, outcome = ?value, "ended an attempt without its coordinator");
+                self.spread(attempt, round.participants, commit_id_of(value));
+                return Some(value);
+            }
+            backoff.wait().await;
+        }
+        None
+    }
+
+    /// One round under a ballot of its own.
+    async fn run(&self, round: &mut Round) -> Option<Value> {
+        let terminator = (self.runtime().random_u64(), self.runtime().random_u64());
+        round.ballot = Ballot { round: round.highest + 1, terminator };
+        let ballot = round.ballot;
+        self.ask(round, false, |record| Request::Inquire { record, ballot }).await;
+        if round.learn_members() {
+            self.ask(round, false, |record| Request::Inquire { record, ballot }).await;
+        }
+        let value = match round.survey().decide() {
+            Decision::Finish(value) => return Some(value),
+            Decision::Wait => return None,
+            Decision::Propose(value) => value,
+            Decision::ProposeIfReadsHold => self.fresh_value(round).await?,
+        };
+        match value {
+            Value::Commit(commit_id) => {
+                self.ask(round, true, |record| Request::PreCommit { record, ballot, commit_id }).await;
+            }
+            Value::Abort => self.ask(round, true, |record| Request::PreAbort { record, ballot }).await,
+        }
+        let survey = round.survey();
+        survey.outcome().or_else(|| survey.accepted(value).then_some(value))
+    }
+
+    /// Everybody is prepared: commit at a fresh ID if all reads hold there. `None` if that cannot be found out now.
+    async fn fresh_value(&self, round: &Round) -> Option<Value> {
+        let commit_id = self.oracle.fresh_commit_id().await.ok()?.commit_id;
+        for register in round.registers.values() {
+            let start = StartId { read_id: register.read_id, first: round.attempt };
+            let meta = TxnMeta { attempt: round.attempt, start, read_id: register.read_id };
+            let reads = register.reads.clone();
+            if !self.refresh(meta, reads, register.read_id, commit_id, true).await.ok()? {
+                return Some(Value::Abort);
+            }
+        }
+        Some(Value::Commit(commit_id))
+    }
+
+    /// Asks all members, or only the acceptors, and keeps what they answer.
+    async fn ask(&self, round: &mut Round, acceptors_only: bool, make: impl Fn(RecordKey) -> Request) {
+        let members: Vec<Vec<u8>> =
+            if acceptors_only { round.acceptors.clone() } else { round.members() };
+        let attempt = round.attempt;
+        let make = &make;
+        let asked = members.into_iter().map(|part_key| async move {
+            let record = RecordKey { part_key, attempt };
+            let register = self.runtime().timeout(ASKING, self.ask_register(&record, make)).await.flatten();
+            (record.part_key, register)
+        });
+        round.registers = join_all(asked).await.into_iter().filter_map(|(key, register)| Some((key, register?))).collect();
+        let highest = round.registers.values().map(|register| register.promised.round).max();
+        round.highest = round.highest.max(highest.unwrap_or(0)).max(round.ballot.round);
+    }
+}
+
+#[async_trait]
+impl Resolver for Coordinator {
+    async fn terminate(&self, record: RecordKey, mut participants: Vec<Vec<u8>>, acceptors: Vec<Vec<u8>>) {
+        if !participants.contains(&record.part_key) {
+            participants.push(record.part_key);
+        }
+        if Coordinator::terminate(self, record.attempt, &participants, &acceptors).await.is_none() {
+            tracing::debug!(attempt = %record.attempt, "an attempt cannot be decided now");
+        }
+    }
+}
+
+/// What a terminator knows.
+struct Round {
+    attempt: Attempt,
+    participants: Vec<Vec<u8>>,
+    acceptors: Vec<Vec<u8>>,
+    ballot: Ballot,
+    /// Highest round of a ballot seen.
+    highest: u64,
+    registers: BTreeMap<Vec<u8>, Register>,
+}
+
+impl Round {
+    fn members(&self) -> Vec<Vec<u8>> {
+        let mut members = [self.participants.as_slice(), self.acceptors.as_slice()].concat();
+        members.sort_unstable();
+        members.dedup();
+        members
+    }
+
+    /// Takes the members that registers name; whether that added any.
+    fn learn_members(&mut self) -> bool {
+        let before = self.members().len();
+        if let Some(register) = self.registers.values().find(|register| !register.participants.is_empty()) {
+            self.participants.clone_from(&register.participants);
+            self.acceptors.clone_from(&register.acceptors);
+        }
+        self.members().len() > before
+    }
+
+    fn survey(&self) -> Survey<'_> {
+        Survey {
+            participants: &self.participants,
+            acceptors: &self.acceptors,
+            ballot: self.ballot,
+            replies: &self.registers,
+        }
+    }
+}
+
+/// The commit ID of an outcome.
+fn commit_id_of(value: Value) -> Option<TxnId> {
+    match value {
+        Value::Commit(commit_id) => Some(commit_id),
+        Value::Abort => None,
+    }
+}

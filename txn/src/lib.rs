@@ -1,0 +1,39 @@
+//! One transactional key-value map over many ranges.
+//!
+//! ```text
+//!   transaction ──► coordinator ──► router ──► participant (local short cut, or over the network)
+//!        │               │                        │
+//!        ▼               ▼                        ▼
+//!     oracle          commit (pure)      lock, mvcc, record, commit (pure)
+//! ```
+//!
+//! A transaction reads at `S`, the largest ID that the oracle had handed out when it began, and its writes carry `C`,
+//! allocated at commit. `C` is the global transaction ID and the version; no clock takes part in the order. Writes are
+//! buffered at the gateway. The participant of a range is its leaseholder: it answers reads from its engine, promises
+//! what it has answered, and turns commits into Raft entries made of guards and a write batch.
+//!
+//! Invariant: nobody commits at an ID at or below one that was promised to a reader of the same key.
+//! Invariant: a timer may start recovery; it never decides an outcome.
+//! Invariant: volatile locks, latches and read caches are lost with the leader, and nothing becomes wrong by it.
+//! Invariant: nothing in here knows SQL.
+
+pub mod api;
+pub mod commit;
+pub mod coordinator;
+mod error;
+mod ids;
+pub mod lock;
+pub mod mvcc;
+pub mod oracle;
+pub mod participant;
+pub mod record;
+pub mod router;
+pub mod service;
+pub mod transaction;
+
+pub use api::{LockMode, LockWait};
+pub use error::{Error, RetryReason};
+pub use ids::{Attempt, Ballot, StartId, TxnId};
+pub use transaction::{
+    Client, CommitPath, Committed, Isolation, Mark, Page, Scan, Setup, Transaction, TxnOptions,
+};

@@ -1,0 +1,221 @@
+//! The oracle at the leader of r2: takes over a term, renews the window, confirms leadership.
+//!
+//! The limit and the catalog ID lie in the range's data under fixed keys, as eight bytes, big endian; they are written
+//! by raw commands (r2 has no participant). All writes of a term are made under one lock, so they apply in the order
+//! in which their values were computed.
+//!
+//! ```text
+//!   Data  02 'l'   limit       no ID >= limit was ever handed out
+//!         02 'c'   catalog ID
+//! ```
+//! Lock order: `writing` (held over a proposal), then `state` (held for a few instructions).
+
+use super::machine::{Allocation, Ask, Machine};
+use crate::service::{Answer, Service, kind};
+use parking_lot::Mutex;
+use quorate_net::Runtime;
+use quorate_storage::keys::ORACLE_PREFIX;
+use quorate_storage::range::ReplicaRole;
+use quorate_storage::store::ReplicaView;
+use quorate_storage::{Command, Engine, Keyspace, ORACLE_RANGE, Op, Outcome, RangeId, Role, StoreHandle};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const LIMIT_KEY: [u8; 2] = [ORACLE_PREFIX, b'l'];
+const CATALOG_KEY: [u8; 2] = [ORACLE_PREFIX, b'c'];
+
+/// No oracle comes near this ID; asking for more is nonsense.
+const MOST_ID: u64 = u64::MAX / 2;
+
+/// Hands out IDs while this node leads r2. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct OracleService {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: StoreHandle,
+    engine: Arc<dyn Engine>,
+    runtime: Runtime,
+    /// The term served, and its IDs.
+    state: Mutex<Option<(u64, Machine)>>,
+    /// Held by who writes the limit or the catalog ID.
+    writing: tokio::sync::Mutex<()>,
+    /// A task renews the window.
+    renewing: AtomicBool,
+}
+
+impl Service for OracleService {
+    const RANGE: RangeId = ORACLE_RANGE;
+    const KIND: u16 = kind::ORACLE;
+    type Request = Ask;
+    type Reply = Allocation;
+
+    async fn serve(&self, ask: &Ask) -> Answer<Allocation> {
+        if let Some(allocation) = self.serve_now(ask) {
+            return Answer::Done(allocation);
+        }
+        let Some(view) = self.shared.store.view(ORACLE_RANGE) else {
+            return Answer::NotLeader(None);
+        };
+        match view.role {
+            Role::Leader => {}
+            Role::Candidate => return Answer::NotReady,
+            Role::Follower(leader) => return Answer::NotLeader(leader),
+        }
+        if ask.confirm && !sole_voter(&view) && !self.shared.store.confirm_leadership(ORACLE_RANGE, view.term).await {
+            return Answer::NotReady;
+        }
+        self.allocate(ask, &view).await.map_or(Answer::NotReady, Answer::Done)
+    }
+}
+
+impl OracleService {
+    /// The oracle of this node's replica of r2, if it has one.
+    pub fn new(store: StoreHandle, engine: Arc<dyn Engine>, runtime: Runtime) -> OracleService {
+        let shared = Shared {
+            store,
+            engine,
+            runtime,
+            state: Mutex::new(None),
+            writing: tokio::sync::Mutex::new(()),
+            renewing: AtomicBool::new(false),
+        };
+        OracleService { shared: Arc::new(shared) }
+    }
+
+    /// Answers without waiting if this node alone votes in r2, serves its term and has IDs left: the way of a single
+    /// node.
+    pub fn serve_now(&self, ask: &Ask) -> Option<Allocation> {
+        if ask.catalog || ask.above.is_some() {
+            return None;
+        }
+        let view = self.shared.store.view(ORACLE_RANGE)?;
+        if view.role != Role::Leader || (ask.confirm && !sole_voter(&view)) {
+            return None;
+        }
+        self.allocate_in_memory(ask, view.term)
+    }
+
+    /// Allocates if the term is served and the limit allows; starts a renewal in time.
+    fn allocate_in_memory(&self, ask: &Ask, term: u64) -> Option<Allocation> {
+        let mut state = self.shared.state.lock();
+        let (served, machine) = state.as_mut()?;
+        if *served != term {
+            return None;
+        }
+        let allocation = machine.allocate(ask);
+        let renew = machine.wants_renewal();
+        drop(state);
+        if renew && !self.shared.renewing.swap(true, Ordering::AcqRel) {
+            let service = self.clone();
+            drop(self.shared.runtime.spawn(async move { service.renew().await }));
+        }
+        allocation
+    }
+
+    async fn allocate(&self, ask: &Ask, view: &ReplicaView) -> Option<Allocation> {
+        if !ask.catalog
+            && ask.above.is_none()
+            && let Some(allocation) = self.allocate_in_memory(ask, view.term)
+        {
+            return Some(allocation);
+        }
+        let _turn = self.shared.writing.lock().await;
+        let machine = self.take_over(view).await?;
+        if let Some(above) = ask.above {
+            self.advance(view, &machine, above.0).await?;
+        } else if machine.wants_renewal() {
+            self.raise_limit(view, machine.next_limit(0)).await?;
+        }
+        let allocation = self.with_machine(view.term, |machine| machine.allocate(ask))??;
+        if ask.catalog {
+            self.write(view, &CATALOG_KEY, allocation.first_commit.0).await?;
+        }
+        Some(allocation)
+    }
+
+    /// Serves the term of `view` from now on, if it does not yet.
+    async fn take_over(&self, view: &ReplicaView) -> Option<Machine> {
+        if let Some(machine) = self.with_machine(view.term, |machine| machine.clone()) {
+            return Some(machine);
+        }
+        let mut machine = Machine::start(self.read(&LIMIT_KEY)?, self.read(&CATALOG_KEY)?);
+        let limit = machine.next_limit(0);
+        self.write(view, &LIMIT_KEY, limit).await?;
+        machine.limit_applied(limit);
+        *self.shared.state.lock() = Some((view.term, machine.clone()));
+        tracing::info!(term = view.term, limit, "the oracle serves");
+        Some(machine)
+    }
+
+    async fn advance(&self, view: &ReplicaView, machine: &Machine, above: u64) -> Option<()> {
+        if above > MOST_ID {
+            return None;
+        }
+        self.raise_limit(view, machine.next_limit(above)).await?;
+        self.with_machine(view.term, |machine| machine.advance(above))
+    }
+
+    async fn raise_limit(&self, view: &ReplicaView, limit: u64) -> Option<()> {
+        self.write(view, &LIMIT_KEY, limit).await?;
+        self.with_machine(view.term, |machine| machine.limit_applied(limit))
+    }
+
+    async fn renew(&self) {
+        if let Some(view) = self.shared.store.view(ORACLE_RANGE).filter(|view| view.role == Role::Leader) {
+            let _turn = self.shared.writing.lock().await;
+            let limit = self.with_machine(view.term, |machine| machine.next_limit(0));
+            if let Some(limit) = limit
+                && self.raise_limit(&view, limit).await.is_none()
+            {
+                tracing::debug!(term = view.term, "the oracle's window was not renewed");
+            }
+        }
+        self.shared.renewing.store(false, Ordering::Release);
+    }
+
+    fn with_machine<T>(&self, term: u64, act: impl FnOnce(&mut Machine) -> T) -> Option<T> {
+        let mut state = self.shared.state.lock();
+        state.as_mut().filter(|(served, _)| *served == term).map(|(_, machine)| act(machine))
+    }
+
+    fn read(&self, key: &[u8]) -> Option<u64> {
+        match self.shared.engine.get(Keyspace::Data, key) {
+            Ok(None) => Some(0),
+            Ok(Some(bytes)) => bytes.as_ref().try_into().ok().map(u64::from_be_bytes),
+            Err(error) => {
+                tracing::error!(%error, "the oracle cannot read its state");
+                None
+            }
+        }
+    }
+
+    async fn write(&self, view: &ReplicaView, key: &[u8], value: u64) -> Option<()> {
+        let command = Command {
+            generation: view.descriptor.generation,
+            term: view.term,
+            guards: Vec::new(),
+            ops: vec![Op::Put { keyspace: Keyspace::Data, key: key.to_vec(), value: value.to_be_bytes().to_vec() }],
+            admin: None,
+        };
+        match self.shared.store.propose(ORACLE_RANGE, command).await {
+            Outcome::Applied { .. } => Some(()),
+            _ => None,
+        }
+    }
+}
+
+/// Whether no other replica could be elected: there is one voter, and no change of members under way.
+pub(crate) fn sole_voter(view: &ReplicaView) -> bool {
+    let mut voters = 0;
+    for replica in &view.descriptor.replicas {
+        match replica.role {
+            ReplicaRole::Voter => voters += 1,
+            ReplicaRole::Learner => {}
+            ReplicaRole::Incoming | ReplicaRole::Outgoing => return false,
+        }
+    }
+    voters == 1
+}

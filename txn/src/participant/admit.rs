@@ -1,0 +1,186 @@
+//! Admission: whether a request may go on now, decided under one hold of the mutex.
+
+use super::state::{State, WHOLE_RANGE};
+use crate::api::{Prepare, Read, TxnMeta};
+use crate::lock::{Change, Holder, Latch};
+use crate::{Attempt, TxnId};
+use quorate_storage::Span;
+use std::collections::BTreeSet;
+
+/// Why a request may not go on.
+#[derive(Debug)]
+pub(super) enum Block {
+    /// Until something happens to this key (a latch, or the whole range).
+    Busy(Vec<u8>),
+    /// Until the intent on this key is resolved.
+    Intent(Vec<u8>),
+    /// An older transaction took its locks.
+    Wounded,
+    /// A greater ID has been promised to readers, or lies below the floor.
+    NeedHigherId(TxnId),
+    /// A younger prepared attempt holds this key, and two prepared ones wait only in one direction.
+    Younger(Vec<u8>, TxnId),
+}
+
+/// A read that asks for admission.
+pub(super) struct Reading<'a> {
+    pub attempt: Attempt,
+    pub reads: &'a [Read],
+    /// The ID to promise.
+    pub at: TxnId,
+    /// Writes that may become visible at or below it must be over.
+    pub settled: TxnId,
+    /// Keys that are left out.
+    pub skipped: &'a BTreeSet<Vec<u8>>,
+}
+
+impl State {
+    /// Enters reads into the read cache unless a write in their way is under way.
+    pub fn admit_read(&mut self, reading: &Reading<'_>) -> Result<(), Block> {
+        self.not_frozen()?;
+        if self.locks.is_wounded(reading.attempt) {
+            return Err(Block::Wounded);
+        }
+        for read in reading.reads {
+            match read {
+                Read::Get { key } => self.key_settled(reading, key)?,
+                Read::Scan { span, .. } => self.span_settled(reading, span)?,
+            }
+        }
+        self.saw(reading.at);
+        for read in reading.reads {
+            match read {
+                Read::Get { key } => self.cache.promise_key(key, reading.at, reading.attempt),
+                Read::Scan { span, .. } => self.cache.promise_span(span, reading.at, reading.attempt),
+            }
+        }
+        Ok(())
+    }
+
+    fn key_settled(&self, reading: &Reading<'_>, key: &[u8]) -> Result<(), Block> {
+        if self.latches.blocks_key(key, reading.settled) {
+            return Err(Block::Busy(key.to_vec()));
+        }
+        let blocked = self.intents.blocks_key(key, reading.settled, reading.attempt);
+        if blocked && !reading.skipped.contains(key) {
+            return Err(Block::Intent(key.to_vec()));
+        }
+        Ok(())
+    }
+
+    fn span_settled(&self, reading: &Reading<'_>, span: &Span) -> Result<(), Block> {
+        if let Some(key) = self.latches.blocks_span(span, reading.settled) {
+            return Err(Block::Busy(key.to_vec()));
+        }
+        let mut blocking = self.intents.blocks_span(span, reading.settled, reading.attempt);
+        match blocking.find(|(key, _)| !reading.skipped.contains(*key)) {
+            Some((key, _)) => Err(Block::Intent(key.to_vec())),
+            None => Ok(()),
+        }
+    }
+
+    /// Promises `spans` at `to` to the attempt of `meta` unless a foreign write at or below it is under way. Returns
+    /// what the recent writes say about each span since `from`.
+    pub fn admit_refresh(
+        &mut self,
+        meta: &TxnMeta,
+        spans: &[Span],
+        (from, to): (TxnId, TxnId),
+        prepared: bool,
+    ) -> Result<Vec<Change>, Block> {
+        self.not_frozen()?;
+        for span in spans {
+            if let Some(key) = self.latches.blocks_span(span, to) {
+                return Err(Block::Busy(key.to_vec()));
+            }
+            if let Some((key, holder)) = self.intents.blocks_span(span, to, meta.attempt).next() {
+                return Err(intent_block(key, holder, prepared.then_some(meta)));
+            }
+        }
+        self.saw(to);
+        let mut changes = Vec::with_capacity(spans.len());
+        for span in spans {
+            self.cache.promise_span(span, to, meta.attempt);
+            changes.push(self.recent.changed(span, from, to));
+        }
+        Ok(changes)
+    }
+
+    /// Latches a path-ONE commit: its record and keys, readable below its commit ID. Promises its reads there, and
+    /// returns what the recent writes say about them since its S.
+    pub fn admit_commit(&mut self, prepare: &Prepare, record: &[u8]) -> Result<Vec<Change>, Block> {
+        let (meta, at) = (&prepare.meta, prepare.commit_id);
+        self.keys_free(prepare, record, None)?;
+        let promised = prepare.writes.iter().map(|write| self.cache.promised(&write.key));
+        let above = promised.filter(|promise| !promise.allows(at, meta.attempt)).map(|promise| promise.id).max();
+        if let Some(above) = above.max((at <= self.floor).then_some(self.floor)) {
+            return Err(Block::NeedHigherId(above));
+        }
+        let changes = self.admit_refresh(meta, &prepare.reads, (meta.read_id, at), false)?;
+        self.latch(prepare, record, at);
+        Ok(changes)
+    }
+
+    /// Latches a prepare. Returns the lower bound of its commit ID: greater than every ID that a request here has
+    /// carried, since the ID is drawn after the vote.
+    pub fn admit_prepare(&mut self, prepare: &Prepare, record: &[u8]) -> Result<TxnId, Block> {
+        self.keys_free(prepare, record, Some(&prepare.meta))?;
+        self.saw(prepare.meta.read_id);
+        let min_c = TxnId(self.max_seen.max(self.floor).0 + 1);
+        self.latch(prepare, record, min_c);
+        Ok(min_c)
+    }
+
+    /// Nobody else writes the keys of `prepare`; as a prepared transaction, it waits for older ones only.
+    fn keys_free(&self, prepare: &Prepare, record: &[u8], prepared: Option<&TxnMeta>) -> Result<(), Block> {
+        self.not_frozen()?;
+        if self.latches.is_held(record) {
+            return Err(Block::Busy(record.to_vec()));
+        }
+        if self.locks.is_wounded(prepare.meta.attempt) {
+            return Err(Block::Wounded);
+        }
+        for write in &prepare.writes {
+            if self.latches.is_held(&write.key) {
+                return Err(Block::Busy(write.key.clone()));
+            }
+            if let Some(holder) = self.intents.foreign(&write.key, prepare.meta.attempt) {
+                return Err(intent_block(&write.key, holder, prepared));
+            }
+        }
+        Ok(())
+    }
+
+    fn latch(&mut self, prepare: &Prepare, record: &[u8], at: TxnId) {
+        let latch = Latch { attempt: prepare.meta.attempt, at };
+        self.latches.take(record.to_vec(), latch);
+        for write in &prepare.writes {
+            self.latches.take(write.key.clone(), latch);
+        }
+    }
+
+    /// Latches a record alone.
+    pub fn admit_record(&mut self, attempt: Attempt, record: &[u8]) -> Result<(), Block> {
+        if self.latches.is_held(record) {
+            return Err(Block::Busy(record.to_vec()));
+        }
+        // Nobody reads records through the tables: the ID is never looked at.
+        self.latches.take(record.to_vec(), Latch { attempt, at: TxnId(0) });
+        Ok(())
+    }
+
+    fn not_frozen(&self) -> Result<(), Block> {
+        if self.frozen { Err(Block::Busy(WHOLE_RANGE.to_vec())) } else { Ok(()) }
+    }
+}
+
+/// What an intent means for a request; `prepared` if it comes from an attempt that holds intents itself. Whoever holds
+/// a commit ID waits for nothing any more, so everybody may wait for it.
+fn intent_block(key: &[u8], holder: &Holder, prepared: Option<&TxnMeta>) -> Block {
+    match prepared {
+        Some(meta) if holder.commit_id.is_none() && holder.start > meta.start => {
+            Block::Younger(key.to_vec(), holder.min_c)
+        }
+        _ => Block::Intent(key.to_vec()),
+    }
+}

@@ -1,0 +1,119 @@
+//! Path ONE: a transaction that writes in one range commits in one entry, with its marker.
+
+use super::propose::{Applied, Entry, Latched};
+use super::registers::outcome_of;
+use super::service::{Halt, Participant, failed};
+use crate::TxnId;
+use crate::api::{Base, Prepare, RecordKey, RegisterState, Reply, Write};
+use crate::commit::Core;
+use crate::mvcc::{self, Batch};
+use crate::record::{self, Header};
+use bytes::Bytes;
+use quorate_storage::store::ReplicaView;
+use quorate_storage::{Expect, Keyspace};
+use std::sync::Arc;
+
+impl Participant {
+    /// Validates and commits at `prepare.commit_id`. A replay is answered with the outcome.
+    pub(super) async fn commit_one(self: &Arc<Self>, view: &ReplicaView, prepare: Prepare) -> Result<Reply, Halt> {
+        let record = RecordKey { part_key: prepare.part_key.clone(), attempt: prepare.meta.attempt };
+        match self.try_commit_one(view, &record, prepare).await {
+            Err(halt) if is_refusal(&halt) => self.refuse_one(view, &record, halt).await,
+            other => other,
+        }
+    }
+
+    async fn try_commit_one(
+        self: &Arc<Self>,
+        view: &ReplicaView,
+        record: &RecordKey,
+        prepare: Prepare,
+    ) -> Result<Reply, Halt> {
+        let commit_id = prepare.commit_id;
+        let latch = super::registers::latch_key(record);
+        let changes = self.admit(view, |state| state.admit_commit(&prepare, &latch)).await?;
+        let keys: Vec<Vec<u8>> = prepare.writes.iter().map(|write| write.key.clone()).collect();
+        let latched = Latched::new(self, latch, keys);
+        self.unchanged(&prepare.reads, changes, (prepare.meta.read_id, commit_id))?;
+        let entry = Entry {
+            generation: view.descriptor.generation,
+            batch: self.versions(record, prepare.writes, commit_id)?,
+            admin: None,
+            latched: Some(latched),
+            wrote: Some(commit_id),
+        };
+        let attempt = record.attempt;
+        let applied = self
+            .propose(entry, move |state| {
+                state.saw(commit_id);
+                state.unlock(attempt);
+            })
+            .await?;
+        match applied {
+            Applied::Yes => Ok(Reply::Committed { commit_id }),
+            Applied::Guard(_) => self.after_failed_guard(record),
+        }
+    }
+
+    /// The marker and the versions, guarded by the absence of a marker and by what was validated.
+    fn versions(&self, record: &RecordKey, writes: Vec<Write>, commit_id: TxnId) -> Result<Batch, Halt> {
+        let mut batch = Batch::with_capacity(writes.len());
+        let marker = record::header_key(record);
+        batch.guard(Keyspace::Record, marker.clone(), Expect::Absent);
+        for Write { key, value, base } in writes {
+            let stored = self.engine.get(Keyspace::Data, &key).map_err(failed)?;
+            let newest = validate(&key, base, stored.as_ref())?;
+            if newest >= commit_id {
+                return Err(Box::new(Reply::NeedHigherId { above: newest }));
+            }
+            batch.version(key, commit_id, value.as_deref(), stored.as_ref()).map_err(failed)?;
+        }
+        let core = Core { state: RegisterState::Committed, commit_id, ..Core::default() };
+        batch.put(Keyspace::Record, marker, Header::decided(1, core).encode());
+        Ok(batch)
+    }
+
+    /// A refusal is answered with the outcome if there is one. Being wounded is not remembered for ever, so it is made
+    /// permanent before it is answered; the other refusals are permanent by themselves.
+    async fn refuse_one(
+        self: &Arc<Self>,
+        view: &ReplicaView,
+        record: &RecordKey,
+        halt: Halt,
+    ) -> Result<Reply, Halt> {
+        if *halt == Reply::Wounded {
+            return self.refuse(view, record, halt).await;
+        }
+        match self.header(record).map_err(failed)? {
+            Some(header) => Ok(outcome_of(&header)),
+            None => Err(halt),
+        }
+    }
+
+    /// A marker appeared between evaluation and apply; any other guard is held by the latches.
+    fn after_failed_guard(&self, record: &RecordKey) -> Result<Reply, Halt> {
+        match self.header(record).map_err(failed)? {
+            Some(header) => Ok(outcome_of(&header)),
+            None => Err(Box::new(Reply::NotReady)),
+        }
+    }
+}
+
+/// Checks what a write assumes of the version it replaces; returns that version's ID.
+pub(super) fn validate(key: &[u8], base: Base, stored: Option<&Bytes>) -> Result<TxnId, Halt> {
+    let newest = match stored {
+        None => TxnId(0),
+        Some(stored) => mvcc::newest_id(stored).map_err(failed)?,
+    };
+    match base {
+        Base::NotAfter(read) if newest > read => Err(Box::new(Reply::WriteConflict { key: key.to_vec(), newest })),
+        _ => Ok(newest),
+    }
+}
+
+fn is_refusal(reply: &Reply) -> bool {
+    matches!(
+        reply,
+        Reply::Wounded | Reply::WriteConflict { .. } | Reply::ReadInvalid { .. } | Reply::NeedHigherId { .. }
+    )
+}

@@ -1,0 +1,98 @@
+//! What happens without a request: recovery of silent attempts, release of locks whose gateway is gone.
+//!
+//! Timers start recovery and release volatile locks; they decide nothing.
+
+use super::service::{Participant, is_local};
+use crate::api::{RecordKey, RegisterState};
+use crate::lock::Holder;
+use quorate_net::runtime::Instant;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A vote without news for so long (and up to half as long again) is recovered.
+const PREPARED_SILENCE: Duration = Duration::from_millis(1500);
+/// A proposal without news: its decision is probably made, only not yet told.
+const PROPOSED_SILENCE: Duration = Duration::from_millis(500);
+/// Chunks of intents that nobody adds to.
+const PENDING_SILENCE: Duration = Duration::from_secs(10);
+
+impl Participant {
+    /// One look at everything that may have been left behind.
+    pub(super) fn tick(self: &Arc<Self>) {
+        if !self.is_ready() {
+            return;
+        }
+        let now = self.runtime.now();
+        let mut state = self.state.lock();
+        if !state.locks.is_empty() {
+            let gone: Vec<_> = state.locks.attempts().filter(|attempt| !self.gateways.is_alive(*attempt)).collect();
+            for attempt in gone {
+                state.unlock(attempt);
+            }
+        }
+        if state.intents.is_empty() {
+            return;
+        }
+        let idle = state.intents.holders().filter(|holder| !state.terminating.contains(&holder.record));
+        let due: Vec<(RecordKey, bool)> = idle
+            .filter(|holder| self.is_due(holder, now.saturating_duration_since(state.news[&holder.record])))
+            .map(|holder| (holder.record.clone(), holder.state.is_decided()))
+            .collect();
+        for (record, decided) in due {
+            state.terminating.insert(record.clone());
+            self.runtime.spawn(self.clone().look_after(record, decided, now));
+        }
+    }
+
+    fn is_due(&self, holder: &Holder, silence: Duration) -> bool {
+        let attempt = holder.record.attempt;
+        let gateway_lost = !is_local(self.node, attempt) && self.gateways.is_dead(attempt);
+        let limit = match holder.state {
+            RegisterState::Pending => PENDING_SILENCE,
+            RegisterState::Prepared if gateway_lost => Duration::ZERO,
+            RegisterState::Prepared => PREPARED_SILENCE + self.jitter(PREPARED_SILENCE / 2),
+            _ => PROPOSED_SILENCE + self.jitter(PROPOSED_SILENCE / 2),
+        };
+        silence >= limit
+    }
+
+    fn jitter(&self, most: Duration) -> Duration {
+        most.mul_f64((self.runtime.random_u64() % 1024) as f64 / 1024.0)
+    }
+
+    /// Resolves what is decided, has the rest terminated.
+    async fn look_after(self: Arc<Self>, record: RecordKey, decided: bool, began: Instant) {
+        if decided {
+            if let Err(halt) = self.clone().resolve_rest(record.clone()).await {
+                tracing::debug!(range = %self.range, attempt = %record.attempt, ?halt, "resolving will be tried again");
+            }
+        } else {
+            self.terminate(&record).await;
+        }
+        let mut state = self.state.lock();
+        state.terminating.remove(&record);
+        // The next try counts from here.
+        let now = self.runtime.now().max(began);
+        if let Some(news) = state.news.get_mut(&record) {
+            *news = now;
+        }
+    }
+
+    async fn terminate(&self, record: &RecordKey) {
+        let Some(resolver) = self.seams.resolver.get().and_then(std::sync::Weak::upgrade) else { return };
+        let mut plan = match self.plan(record) {
+            Ok(plan) => plan,
+            Err(error) => {
+                tracing::error!(range = %self.range, attempt = %record.attempt, %error, "cannot recover");
+                return;
+            }
+        };
+        if plan.participants.is_empty() {
+            // Its chunks were still being laid: nobody else can have decided it.
+            plan.participants = vec![record.part_key.clone()];
+            plan.acceptors = plan.participants.clone();
+        }
+        tracing::info!(range = %self.range, attempt = %record.attempt, "recovering a silent transaction");
+        resolver.terminate(record.clone(), plan.participants, plan.acceptors).await;
+    }
+}

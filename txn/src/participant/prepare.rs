@@ -1,0 +1,148 @@
+//! The first phase of three-phase commit: intents and a register in one entry, or a durable NO.
+
+use super::commit_one::validate;
+use super::propose::{Applied, Entry, Latched};
+use super::registers::latch_key;
+use super::service::{Halt, Participant, failed};
+use crate::TxnId;
+use crate::api::{Prepare, RecordKey, RegisterState, Reply};
+use crate::commit::{Core, Message};
+use crate::lock::Holder;
+use crate::mvcc::Batch;
+use crate::record::{self, Header, Intent, Plan};
+use quorate_storage::store::ReplicaView;
+use quorate_storage::{Expect, Keyspace};
+use std::sync::Arc;
+
+impl Participant {
+    /// Votes: PREPARED with all intents laid, or ABORTED with the reason. A repeated request is answered with the
+    /// register.
+    pub(super) async fn can_commit(self: &Arc<Self>, view: &ReplicaView, prepare: Prepare) -> Result<Reply, Halt> {
+        self.lay(view, prepare, RegisterState::Prepared).await
+    }
+
+    /// Lays a chunk of intents; the register is PENDING afterwards.
+    pub(super) async fn spill(self: &Arc<Self>, view: &ReplicaView, prepare: Prepare) -> Result<Reply, Halt> {
+        self.lay(view, prepare, RegisterState::Pending).await
+    }
+
+    async fn lay(
+        self: &Arc<Self>,
+        view: &ReplicaView,
+        prepare: Prepare,
+        becomes: RegisterState,
+    ) -> Result<Reply, Halt> {
+        let record = RecordKey { part_key: prepare.part_key.clone(), attempt: prepare.meta.attempt };
+        match self.try_lay(view, &record, prepare, becomes).await {
+            Err(halt) if matches!(*halt, Reply::Wounded | Reply::WriteConflict { .. }) => {
+                self.refuse(view, &record, halt).await
+            }
+            other => other,
+        }
+    }
+
+    async fn try_lay(
+        self: &Arc<Self>,
+        view: &ReplicaView,
+        record: &RecordKey,
+        prepare: Prepare,
+        becomes: RegisterState,
+    ) -> Result<Reply, Halt> {
+        let latch = latch_key(record);
+        let min_c = self.admit(view, |state| state.admit_prepare(&prepare, &latch)).await?;
+        let keys: Vec<Vec<u8>> = prepare.writes.iter().map(|write| write.key.clone()).collect();
+        let latched = Latched::new(self, latch, keys.clone());
+        let before = self.header(record).map_err(failed)?;
+        if let Some(header) = before.filter(|header| header.core.state != RegisterState::Pending) {
+            return Ok(Reply::Register(self.register(record, Some(&header)).map_err(failed)?));
+        }
+        let header = next_header(before.as_ref(), &prepare, min_c, becomes);
+        let batch = self.intents(record, &prepare, before.as_ref(), &header)?;
+        let holder = Holder {
+            record: record.clone(),
+            start: prepare.meta.start,
+            state: becomes,
+            min_c: header.core.min_c,
+            commit_id: None,
+            keys,
+        };
+        let generation = view.descriptor.generation;
+        let entry = Entry { generation, batch, admin: None, latched: Some(latched), wrote: None };
+        let now = self.runtime.now();
+        let applied = self
+            .propose(entry, move |state| {
+                let attempt = holder.record.attempt;
+                state.hold(holder, now);
+                if becomes == RegisterState::Prepared {
+                    state.unlock(attempt);
+                }
+            })
+            .await?;
+        match applied {
+            Applied::Yes => Ok(Reply::Register(Header::register(Some(&header), Plan::default()))),
+            Applied::Guard(_) => Err(Box::new(Reply::NotReady)),
+        }
+    }
+
+    /// Header, plan and intents; guarded by the header before and by the versions that were validated.
+    fn intents(
+        &self,
+        record: &RecordKey,
+        prepare: &Prepare,
+        before: Option<&Header>,
+        header: &Header,
+    ) -> Result<Batch, Halt> {
+        let mut batch = Batch::with_capacity(2 * prepare.writes.len() + 2);
+        let header_key = record::header_key(record);
+        batch.guard(Keyspace::Record, header_key.clone(), Header::expect(before));
+        batch.put(Keyspace::Record, header_key, header.encode());
+        if header.core.state == RegisterState::Prepared {
+            batch.put(Keyspace::Record, record::plan_key(record), plan_of(prepare).encode());
+        }
+        for write in &prepare.writes {
+            let stored = self.engine.get(Keyspace::Data, &write.key).map_err(failed)?;
+            let newest = validate(&write.key, write.base, stored.as_ref())?;
+            let expect = stored.map_or(Expect::Absent, |_| Expect::StartsWith(newest.0.to_be_bytes().to_vec()));
+            batch.guard(Keyspace::Data, write.key.clone(), expect);
+            if !self.state.lock().intents.own(&write.key, record.attempt) {
+                batch.guard(Keyspace::Lock, write.key.clone(), Expect::Absent);
+            }
+            let intent = Intent::encode(record.attempt, &record.part_key, write.value.as_deref());
+            batch.put(Keyspace::Lock, write.key.clone(), intent);
+        }
+        Ok(batch)
+    }
+
+    /// Makes a refusal durable: NONE and PENDING become ABORTED. If the register knows better, it is the answer.
+    pub(super) async fn refuse(
+        self: &Arc<Self>,
+        view: &ReplicaView,
+        record: &RecordKey,
+        reason: Halt,
+    ) -> Result<Reply, Halt> {
+        match self.transition(view, record, Message::Settle).await? {
+            Reply::Aborted => Err(reason),
+            other => Ok(other),
+        }
+    }
+}
+
+fn plan_of(prepare: &Prepare) -> Plan {
+    Plan {
+        participants: prepare.participants.clone(),
+        acceptors: prepare.acceptors.clone(),
+        reads: prepare.reads.clone(),
+        foreign_reads: prepare.foreign_reads,
+    }
+}
+
+fn next_header(before: Option<&Header>, prepare: &Prepare, min_c: TxnId, state: RegisterState) -> Header {
+    let min_c = before.map_or(min_c, |header| header.core.min_c.max(min_c));
+    let core = Core { state, min_c, ..Core::default() };
+    Header {
+        seq: before.map_or(1, |header| header.seq + 1),
+        core,
+        start: prepare.meta.start,
+        read_id: prepare.meta.read_id,
+    }
+}

@@ -1,0 +1,135 @@
+//! Reads at an ID, and refreshes of earlier reads.
+
+use super::admit::{Block, Reading};
+use super::service::{Halt, Participant, failed};
+use super::state::State;
+use super::wait::Waiting;
+use crate::TxnId;
+use crate::api::{Blob, Read, ReadResult, Reply, TxnMeta};
+use crate::lock::Change;
+use crate::mvcc::{self, Limits};
+use quorate_storage::store::ReplicaView;
+use quorate_storage::{Error, Span};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Bytes of keys and values after which a scan stops, so that a reply stays a small message.
+const SCAN_BYTES: usize = 1 << 20;
+/// Reads the newest state, whatever its ID.
+pub(super) const NEWEST: TxnId = TxnId(u64::MAX);
+
+/// A [`crate::api::Request::Refresh`].
+pub(super) struct Refresh<'a> {
+    pub meta: TxnMeta,
+    pub spans: &'a [Span],
+    pub from: TxnId,
+    pub to: TxnId,
+    pub prepared: bool,
+}
+
+impl Participant {
+    /// Reads at `meta.read_id`.
+    pub(super) async fn read(
+        self: &Arc<Self>,
+        view: &ReplicaView,
+        meta: TxnMeta,
+        reads: &[Read],
+    ) -> Result<Reply, Halt> {
+        let at = meta.read_id;
+        let skipped = BTreeSet::new();
+        let reading = Reading { attempt: meta.attempt, reads, at, settled: at, skipped: &skipped };
+        self.may_promise(view, at).await?;
+        self.admit(view, |state| state.admit_read(&reading)).await?;
+        let (results, _) = self.evaluate_reads(reads, at).map_err(failed)?;
+        self.current(view.descriptor.generation)?;
+        Ok(Reply::Rows { results, newest: None })
+    }
+
+    /// Runs `admission` under the mutex until it is not told to wait.
+    pub(super) async fn admit<T>(
+        &self,
+        view: &ReplicaView,
+        mut admission: impl FnMut(&mut State) -> Result<T, Block>,
+    ) -> Result<T, Halt> {
+        loop {
+            let waiting = {
+                let mut state = self.state.lock();
+                match admission(&mut state) {
+                    Ok(admitted) => return Ok(admitted),
+                    Err(Block::Busy(key) | Block::Intent(key)) => Waiting::new(self, state.wait_on(key)),
+                    Err(Block::Wounded) => return Err(Box::new(Reply::Wounded)),
+                    Err(Block::NeedHigherId(above)) => return Err(Box::new(Reply::NeedHigherId { above })),
+                    Err(Block::Younger(key, newest)) => {
+                        return Err(Box::new(Reply::WriteConflict { key, newest }));
+                    }
+                }
+            };
+            waiting.woken().await?;
+            self.current(view.descriptor.generation)?;
+        }
+    }
+
+    /// Reads from the engine as of `at`. Returns also the greatest ID of the newest versions visited.
+    pub(super) fn evaluate_reads(&self, reads: &[Read], at: TxnId) -> Result<(Vec<ReadResult>, TxnId), Error> {
+        let mut results = Vec::with_capacity(reads.len());
+        let mut greatest = TxnId(0);
+        for read in reads {
+            let (result, newest) = self.evaluate_read(read, at)?;
+            greatest = greatest.max(newest);
+            results.push(result);
+        }
+        Ok((results, greatest))
+    }
+
+    fn evaluate_read(&self, read: &Read, at: TxnId) -> Result<(ReadResult, TxnId), Error> {
+        let engine = self.engine.as_ref();
+        match read {
+            Read::Get { key } if at == NEWEST => {
+                let version = mvcc::newest(engine, key)?;
+                let id = version.as_ref().map_or(TxnId(0), |version| version.id);
+                Ok((ReadResult::Value(version.and_then(|version| version.value).map(Blob)), id))
+            }
+            Read::Get { key } => Ok((ReadResult::Value(mvcc::read_at(engine, key, at)?.map(Blob)), TxnId(0))),
+            Read::Scan { span, limit, reverse } => {
+                let pairs = usize::try_from(*limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
+                let scanned = mvcc::scan_at(engine, span, at, *reverse, Limits { pairs, bytes: SCAN_BYTES })?;
+                let pairs = scanned.pairs.into_iter().map(|(key, value)| (Blob(key), Blob(value))).collect();
+                Ok((ReadResult::Pairs { pairs, resume: scanned.resume }, scanned.greatest))
+            }
+        }
+    }
+
+    /// Whether what was read at `from` is still right at `to`, and stays so.
+    pub(super) async fn refresh(self: &Arc<Self>, view: &ReplicaView, refresh: Refresh<'_>) -> Result<Reply, Halt> {
+        let Refresh { meta, spans, from, to, prepared } = refresh;
+        self.may_promise(view, to).await?;
+        let changes = self.admit(view, |state| state.admit_refresh(&meta, spans, (from, to), prepared)).await;
+        let changes = changes.map_err(|halt| match *halt {
+            Reply::WriteConflict { key, .. } => Box::new(Reply::ReadInvalid { key }),
+            _ => halt,
+        })?;
+        self.unchanged(spans, changes, (from, to))?;
+        self.current(view.descriptor.generation)?;
+        Ok(Reply::Ok)
+    }
+
+    /// No span has a version in `(from, to]`; asks the engine where the recent writes do not know.
+    pub(super) fn unchanged(
+        &self,
+        spans: &[Span],
+        changes: Vec<Change>,
+        (from, to): (TxnId, TxnId),
+    ) -> Result<(), Halt> {
+        for (span, change) in spans.iter().zip(changes) {
+            let changed = match change {
+                Change::No => None,
+                Change::Yes(key) => Some(key),
+                Change::Unknown => mvcc::changed_in(self.engine.as_ref(), span, from, to).map_err(failed)?,
+            };
+            if let Some(key) = changed {
+                return Err(Box::new(Reply::ReadInvalid { key }));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,257 @@
+//! The participant itself: what it is made of, and the way of a request to its evaluation.
+
+use super::registry::Gateways;
+use super::state::State;
+use crate::api::{RangeRequest, Read, RecordKey, Reply, Request, TxnMeta};
+use crate::commit::Message;
+use crate::{Attempt, TxnId};
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use quorate_net::runtime::Runtime;
+use quorate_storage::store::ReplicaView;
+use quorate_storage::{Engine, Error, NodeId, RangeId, Role, Span, StoreHandle};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+/// Recovery, as the participant asks for it; the coordinator implements it.
+#[async_trait]
+pub trait Resolver: Send + Sync {
+    /// Drives an attempt to its outcome and tells all participants. Returns after one try, successful or not; it will
+    /// be asked again.
+    async fn terminate(&self, record: RecordKey, participants: Vec<Vec<u8>>, acceptors: Vec<Vec<u8>>);
+}
+
+/// The oracle, as a new leader asks it; the oracle's client implements it.
+#[async_trait]
+pub trait Ids: Send + Sync {
+    /// The largest ID handed out at some moment after the call; `None` if the oracle cannot be reached now.
+    async fn newest_id(&self) -> Option<TxnId>;
+}
+
+/// What participants need of the rest of the node. Weak, because the rest holds the participants.
+#[derive(Default)]
+pub(super) struct Seams {
+    pub resolver: OnceLock<Weak<dyn Resolver>>,
+    pub ids: OnceLock<Weak<dyn Ids>>,
+}
+
+impl std::fmt::Debug for Seams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Seams").field("connected", &self.ids.get().is_some()).finish()
+    }
+}
+
+/// A reply that ends the evaluation early.
+pub(super) type Halt = Box<Reply>;
+
+/// What it takes to make a [`Participant`].
+#[derive(Clone, Debug)]
+pub(super) struct Parts {
+    pub node: NodeId,
+    pub engine: Arc<dyn Engine>,
+    pub store: StoreHandle,
+    pub runtime: Runtime,
+    pub gateways: Arc<Gateways>,
+    pub seams: Arc<Seams>,
+}
+
+/// The leaseholder's side of transactions, for one range and one term.
+#[derive(Debug)]
+pub struct Participant {
+    pub(super) node: NodeId,
+    pub(super) range: RangeId,
+    pub(super) term: u64,
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) store: StoreHandle,
+    pub(super) runtime: Runtime,
+    pub(super) gateways: Arc<Gateways>,
+    pub(super) seams: Arc<Seams>,
+    /// Greatest ID known to be handed out when a round started that confirmed this leadership.
+    pub(super) confirmed: AtomicU64,
+    ready: AtomicBool,
+    stopped: AtomicBool,
+    /// See [`State`] for what it guards and how long it is held.
+    pub(super) state: Mutex<State>,
+}
+
+impl Participant {
+    pub(super) fn new(parts: Parts, range: RangeId, term: u64) -> Participant {
+        let Parts { node, engine, store, runtime, gateways, seams } = parts;
+        Participant {
+            node,
+            range,
+            term,
+            engine,
+            store,
+            runtime,
+            gateways,
+            seams,
+            confirmed: AtomicU64::new(0),
+            ready: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+            state: Mutex::new(State::new()),
+        }
+    }
+
+    /// The term of this leadership.
+    pub fn term(&self) -> u64 {
+        self.term
+    }
+
+    /// Whether it serves requests.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire) && !self.is_stopped()
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_ready(&self) {
+        self.ready.store(true, Ordering::Release);
+    }
+
+    /// The term is over: nothing is answered any more, and whoever waits is told so.
+    pub fn step_down(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.state.lock().stop();
+    }
+
+    /// Answers one request.
+    pub async fn handle(self: &Arc<Self>, request: RangeRequest) -> Reply {
+        match self.evaluate(request).await {
+            Ok(reply) => reply,
+            Err(halt) => *halt,
+        }
+    }
+
+    async fn evaluate(self: &Arc<Self>, request: RangeRequest) -> Result<Reply, Halt> {
+        let view = self.current(request.generation)?;
+        if !self.is_ready() {
+            return Err(Box::new(if self.is_stopped() { *self.not_leader(false) } else { Reply::NotReady }));
+        }
+        if !is_well_formed(&request.request) {
+            return Err(Box::new(Reply::Failed("a malformed request".into())));
+        }
+        if !covers(&view, &request.request) {
+            return Err(self.epoch_mismatch(&view));
+        }
+        match request.request {
+            Request::Read { meta, reads, lock: None } => self.read(&view, meta, &reads).await,
+            Request::Read { meta, reads, lock: Some((mode, wait)) } => {
+                self.gateways.heard(meta.attempt);
+                self.read_locked(&view, meta, &reads, mode, wait).await
+            }
+            Request::Refresh { meta, spans, from, to, prepared } => {
+                self.refresh(&view, super::read::Refresh { meta, spans: &spans, from, to, prepared }).await
+            }
+            Request::Unlock { attempt } => {
+                self.state.lock().unlock(attempt);
+                Ok(Reply::Ok)
+            }
+            Request::CommitOne(prepare) => self.commit_one(&view, prepare).await,
+            Request::CanCommit(prepare) => self.can_commit(&view, prepare).await,
+            Request::Spill(prepare) => self.spill(&view, prepare).await,
+            Request::Inquire { record, ballot } => self.transition(&view, &record, Message::Inquire { ballot }).await,
+            Request::PreCommit { record, ballot, commit_id } => {
+                self.transition(&view, &record, Message::PreCommit { ballot, commit_id }).await
+            }
+            Request::PreAbort { record, ballot } => self.transition(&view, &record, Message::PreAbort { ballot }).await,
+            Request::DoCommit { record, commit_id } => {
+                self.transition(&view, &record, Message::DoCommit { commit_id }).await
+            }
+            Request::DoAbort { record } => self.transition(&view, &record, Message::DoAbort).await,
+            Request::Settle { record } => self.transition(&view, &record, Message::Settle).await,
+            Request::Split { key, right } => self.split(&view, key, right).await,
+        }
+    }
+
+    /// The published view, if this leadership still serves requests of `generation`.
+    pub(super) fn current(&self, generation: u64) -> Result<ReplicaView, Halt> {
+        let Some(view) = self.store.view(self.range) else { return Err(self.not_leader(false)) };
+        if view.term != self.term || view.role != Role::Leader || self.is_stopped() {
+            return Err(self.not_leader(false));
+        }
+        if view.descriptor.generation != generation {
+            return Err(self.epoch_mismatch(&view));
+        }
+        Ok(view)
+    }
+
+    pub(super) fn not_leader(&self, maybe_applied: bool) -> Halt {
+        let leader = match self.store.view(self.range).map(|view| view.role) {
+            Some(Role::Follower(leader)) => leader,
+            _ => None,
+        };
+        Box::new(Reply::NotLeader { leader, maybe_applied })
+    }
+
+    /// This range's descriptor and those of its neighbours on the right that are here.
+    pub(super) fn epoch_mismatch(&self, view: &ReplicaView) -> Halt {
+        let mut descriptors = vec![(*view.descriptor).clone()];
+        for other in self.store.all_views() {
+            if other.descriptor.span.start == view.descriptor.span.end {
+                descriptors.push((*other.descriptor).clone());
+            }
+        }
+        Box::new(Reply::EpochMismatch { descriptors })
+    }
+}
+
+/// The reply to a failure of the engine.
+pub(super) fn failed(error: Error) -> Halt {
+    Box::new(Reply::Failed(error.to_string()))
+}
+
+/// Whether spans have their start first and writes ascend without doubles.
+fn is_well_formed(request: &Request) -> bool {
+    let spans_ok = |spans: &[Span]| spans.iter().all(|span| span.start <= span.end);
+    match request {
+        Request::Read { reads, .. } => reads.iter().all(|read| match read {
+            Read::Get { .. } => true,
+            Read::Scan { span, .. } => span.start <= span.end,
+        }),
+        Request::Refresh { spans, .. } => spans_ok(spans),
+        Request::CommitOne(prepare) | Request::CanCommit(prepare) | Request::Spill(prepare) => {
+            spans_ok(&prepare.reads) && prepare.writes.is_sorted_by(|before, after| before.key < after.key)
+        }
+        _ => true,
+    }
+}
+
+/// Whether the range holds every key that the request names.
+fn covers(view: &ReplicaView, request: &Request) -> bool {
+    let range = &view.descriptor.span;
+    match request {
+        Request::Read { reads, .. } => reads.iter().all(|read| match read {
+            Read::Get { key } => range.contains(key),
+            Read::Scan { span, .. } => range.covers(span),
+        }),
+        Request::Refresh { spans, .. } => spans.iter().all(|span| range.covers(span)),
+        Request::Unlock { .. } => true,
+        Request::CommitOne(prepare) | Request::CanCommit(prepare) | Request::Spill(prepare) => {
+            range.contains(&prepare.part_key)
+                && prepare.writes.iter().all(|write| range.contains(&write.key))
+                && prepare.reads.iter().all(|span| range.covers(span))
+        }
+        Request::Inquire { record, .. }
+        | Request::PreCommit { record, .. }
+        | Request::PreAbort { record, .. }
+        | Request::DoCommit { record, .. }
+        | Request::DoAbort { record }
+        | Request::Settle { record } => range.contains(&record.part_key),
+        Request::Split { key, .. } => range.contains(key) && *key != range.start,
+    }
+}
+
+impl TxnMeta {
+    /// The owner of volatile locks taken for it.
+    pub(super) fn owner(&self) -> crate::lock::Owner {
+        crate::lock::Owner { attempt: self.attempt, start: self.start }
+    }
+}
+
+/// Whether `attempt` runs in this node's own gateway.
+pub(super) fn is_local(node: NodeId, attempt: Attempt) -> bool {
+    attempt.gateway == node.0
+}

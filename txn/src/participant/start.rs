@@ -1,0 +1,93 @@
+//! The beginning of a leadership: floor, index of intents, ready.
+
+use super::propose::{Applied, Entry};
+use super::service::{Halt, Participant, failed};
+use crate::TxnId;
+use crate::api::RecordKey;
+use crate::lock::{Holder, Recent};
+use crate::mvcc::Batch;
+use crate::record::{Header, Intent};
+use quorate_storage::{Error, Keyspace, Span, keys};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Pause before the oracle is asked again, or the floor is proposed again.
+const AGAIN: Duration = Duration::from_millis(20);
+/// Where the floor is, in this range's part of [`Keyspace::Local`].
+const FLOOR: &[u8] = b"floor/id";
+
+impl Participant {
+    /// Makes the participant ready, if the leadership lasts. The term's first entry has been applied.
+    pub(super) async fn start(self: Arc<Self>) {
+        while !self.is_stopped() {
+            match self.try_start().await {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(halt) => tracing::debug!(range = %self.range, term = self.term, ?halt, "not ready yet"),
+            }
+            self.runtime.sleep(AGAIN).await;
+        }
+    }
+
+    async fn try_start(self: &Arc<Self>) -> Result<bool, Halt> {
+        let Some(ids) = self.seams.ids.get().and_then(std::sync::Weak::upgrade) else { return Ok(false) };
+        let Some(fresh) = ids.newest_id().await else { return Ok(false) };
+        let Some(view) = self.store.view(self.range) else { return Ok(false) };
+        self.current(view.descriptor.generation)?;
+        let floor = fresh.max(self.stored_floor().map_err(failed)?);
+        self.state.lock().saw(fresh);
+        if self.propose_floor(view.descriptor.generation, floor).await? != Applied::Yes {
+            return Ok(false);
+        }
+        let holders = self.stored_holders(&view.descriptor.span).map_err(failed)?;
+        self.install(floor, holders);
+        self.set_ready();
+        tracing::debug!(range = %self.range, term = self.term, %floor, "ready");
+        Ok(true)
+    }
+
+    fn stored_floor(&self) -> Result<TxnId, Error> {
+        let stored = self.engine.get(Keyspace::Local, &keys::local_key(self.range, FLOOR))?;
+        let bytes = stored.as_deref().and_then(<[u8]>::first_chunk::<8>);
+        Ok(TxnId(bytes.map_or(0, |bytes| u64::from_be_bytes(*bytes))))
+    }
+
+    async fn propose_floor(self: &Arc<Self>, generation: u64, floor: TxnId) -> Result<Applied, Halt> {
+        let mut batch = Batch::default();
+        batch.put(Keyspace::Local, keys::local_key(self.range, FLOOR), floor.0.to_be_bytes().to_vec());
+        let entry = Entry { generation, batch, admin: None, latched: None, wrote: None };
+        self.propose(entry, |_| {}).await
+    }
+
+    /// All holders of intents in the engine.
+    fn stored_holders(&self, span: &Span) -> Result<Vec<Holder>, Error> {
+        let mut keys_of: BTreeMap<RecordKey, Vec<Vec<u8>>> = BTreeMap::new();
+        for pair in self.engine.scan(Keyspace::Lock, &span.in_keyspace(Keyspace::Lock)) {
+            let (key, stored) = pair?;
+            let intent = Intent::decode(&stored)?;
+            let record = RecordKey { part_key: intent.part_key, attempt: intent.attempt };
+            keys_of.entry(record).or_default().push(key.to_vec());
+        }
+        keys_of.into_iter().map(|(record, keys)| self.stored_holder(record, keys)).collect()
+    }
+
+    fn stored_holder(&self, record: RecordKey, keys: Vec<Vec<u8>>) -> Result<Holder, Error> {
+        let Some(Header { core, start, .. }) = self.header(&record)? else {
+            return Err(Error::Damaged(format!("{}: intents without a record", record.attempt)));
+        };
+        let commit_id = (core.commit_id > TxnId(0)).then_some(core.commit_id);
+        Ok(Holder { record, start, state: core.state, min_c: core.min_c, commit_id, keys })
+    }
+
+    fn install(&self, floor: TxnId, holders: Vec<Holder>) {
+        let now = self.runtime.now();
+        let mut state = self.state.lock();
+        state.floor = floor;
+        state.recent = Recent::new(floor);
+        state.saw(floor);
+        for holder in holders {
+            state.hold(holder, now);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! A few nodes with real stores in memory, driven inline by one task; an oracle that counts.
+
+use crate::api::{
+    Base, Prepare, RangeRequest, Read, ReadResult, RecordKey, Reply, Request, TxnMeta, Write,
+};
+use crate::participant::{Ids, Participant, Participants, Resolver};
+use crate::{Attempt, StartId, TxnId};
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use quorate_net::runtime::Runtime;
+use quorate_storage::engine::MemoryEngine;
+use quorate_storage::log::MemoryLog;
+use quorate_storage::store::{Event, Opened, Role, Store, StoreSettings, driver};
+use quorate_storage::{
+    Engine, NodeId, RangeDescriptor, RangeId, ReplicaDescriptor, ReplicaId, ReplicaRole, Span, StoreHandle,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Keys from 10 to 80, and from 80 on.
+pub const LEFT: RangeId = RangeId(4);
+pub const RIGHT: RangeId = RangeId(5);
+
+/// The oracle, and the recovery that was asked for.
+#[derive(Default)]
+pub struct Seam {
+    next: AtomicU64,
+    pub terminated: Mutex<Vec<RecordKey>>,
+}
+
+#[async_trait]
+impl Ids for Seam {
+    async fn newest_id(&self) -> Option<TxnId> {
+        Some(TxnId(self.next.load(Ordering::SeqCst)))
+    }
+}
+
+#[async_trait]
+impl Resolver for Seam {
+    async fn terminate(&self, record: RecordKey, _participants: Vec<Vec<u8>>, _acceptors: Vec<Vec<u8>>) {
+        self.terminated.lock().push(record);
+    }
+}
+
+pub struct Node {
+    pub id: NodeId,
+    pub engine: Arc<dyn Engine>,
+    pub store: StoreHandle,
+    pub participants: Arc<Participants>,
+}
+
+pub struct World {
+    pub nodes: Vec<Node>,
+    pub seam: Arc<Seam>,
+    pub runtime: Runtime,
+    /// Nodes that hear and say nothing.
+    pub cut: Arc<Mutex<BTreeSet<NodeId>>>,
+}
+
+impl World {
+    /// `count` nodes that all hold both ranges; node 1 leads if it is alone.
+    pub async fn new(count: u64) -> World {
+        let runtime = Runtime::seeded(1);
+        let seam = Arc::new(Seam::default());
+        let cut = Arc::new(Mutex::new(BTreeSet::new()));
+        let mut nodes = Vec::new();
+        let mut stores = BTreeMap::new();
+        for id in 1..=count {
+            let (node, opened) = open(NodeId(id), count, &runtime);
+            let resolver: Arc<dyn Resolver> = seam.clone();
+            let ids: Arc<dyn Ids> = seam.clone();
+            node.participants.connect(Arc::downgrade(&resolver), Arc::downgrade(&ids));
+            stores.insert(node.id, (opened, node.participants.clone()));
+            nodes.push(node);
+        }
+        seam.next.store(10, Ordering::SeqCst);
+        tokio::spawn(drive(stores, cut.clone()));
+        let world = World { nodes, seam, runtime, cut };
+        for range in [LEFT, RIGHT] {
+            world.leader(range).await;
+        }
+        world
+    }
+
+    /// Until a node's participant of the range is ready.
+    pub async fn leader(&self, range: RangeId) -> Arc<Participant> {
+        for _ in 0..1000 {
+            let ready = |node: &Node| node.participants.get(range).filter(|participant| participant.is_ready());
+            let live = self.nodes.iter().filter(|node| !self.cut.lock().contains(&node.id));
+            if let Some(leader) = live.filter_map(ready).max_by_key(|leader| leader.term()) {
+                return leader;
+            }
+            self.runtime.sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{range} has no leader");
+    }
+
+    /// The oracle's newest ID.
+    pub fn read_id(&self) -> TxnId {
+        TxnId(self.seam.next.load(Ordering::SeqCst))
+    }
+
+    /// A new ID.
+    pub fn commit_id(&self) -> TxnId {
+        TxnId(self.seam.next.fetch_add(1, Ordering::SeqCst) + 1)
+    }
+
+    /// A transaction that begins now; `counter` is its age too.
+    pub fn begin(&self, counter: u64) -> TxnMeta {
+        let attempt = Attempt { gateway: 1, incarnation: 1, counter };
+        TxnMeta { attempt, start: StartId { read_id: TxnId(counter), first: attempt }, read_id: self.read_id() }
+    }
+
+    pub async fn ask(&self, range: RangeId, request: Request) -> Reply {
+        let leader = self.leader(range).await;
+        leader.handle(RangeRequest { range, generation: leader.generation(), request }).await
+    }
+
+    /// As [`World::ask`], in the background.
+    pub async fn start(&self, range: RangeId, request: Request) -> tokio::task::JoinHandle<Reply> {
+        let leader = self.leader(range).await;
+        let request = RangeRequest { range, generation: leader.generation(), request };
+        let handle = tokio::spawn(async move { leader.handle(request).await });
+        self.pause(5).await;
+        handle
+    }
+
+    pub async fn pause(&self, milliseconds: u64) {
+        self.runtime.sleep(Duration::from_millis(milliseconds)).await;
+    }
+
+    /// Commits `key = value` as a transaction of its own.
+    pub async fn put(&self, range: RangeId, key: u8, value: &str) -> TxnId {
+        let mut prepare = prepare(self.begin(u64::MAX / 2 + u64::from(key)), key, value);
+        prepare.meta.attempt.counter += self.read_id().0 << 10;
+        prepare.commit_id = self.commit_id();
+        prepare.writes[0].base = Base::Any;
+        let commit_id = prepare.commit_id;
+        assert_eq!(self.ask(range, Request::CommitOne(prepare)).await, Reply::Committed { commit_id });
+        commit_id
+    }
+}
+
+impl Participant {
+    pub fn generation(&self) -> u64 {
+        self.store.view(self.range).unwrap().descriptor.generation
+    }
+}
+
+pub fn record(prepare: &Prepare) -> RecordKey {
+    RecordKey { part_key: prepare.part_key.clone(), attempt: prepare.meta.attempt }
+}
+
+/// A prepare that writes one key, read at the transaction's S.
+pub fn prepare(meta: TxnMeta, key: u8, value: &str) -> Prepare {
+    let write =
+        Write { key: vec![key], value: Some(value.as_bytes().to_vec()), base: Base::NotAfter(meta.read_id) };
+    Prepare {
+        meta,
+        part_key: vec![key],
+        commit_id: TxnId(0),
+        writes: vec![write],
+        reads: Vec::new(),
+        participants: vec![vec![key]],
+        acceptors: vec![vec![key]],
+        foreign_reads: false,
+    }
+}
+
+pub fn get(meta: TxnMeta, key: u8) -> Request {
+    Request::Read { meta, reads: vec![Read::Get { key: vec![key] }], lock: None }
+}
+
+pub fn rows(value: Option<&str>, newest: Option<TxnId>) -> Reply {
+    let value = value.map(|value| value.as_bytes().to_vec().into());
+    Reply::Rows { results: vec![ReadResult::Value(value)], newest }
+}
+
+fn descriptor(id: RangeId, start: u8, end: u8, nodes: u64) -> RangeDescriptor {
+    let replica =
+        |node| ReplicaDescriptor { node: NodeId(node), replica: ReplicaId(node), role: ReplicaRole::Voter };
+    RangeDescriptor {
+        id,
+        span: Span::new([start], [end]),
+        generation: 1,
+        conf_ver: 1,
+        replicas: (1..=nodes).map(replica).collect(),
+        next_replica: ReplicaId(nodes + 1),
+    }
+}
+
+fn open(id: NodeId, nodes: u64, runtime: &Runtime) -> (Node, Opened) {
+    let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+    let settings = StoreSettings { seed: id.0, heartbeat_ticks: 1, election_ticks: 4, ..StoreSettings::default() };
+    let mut opened = Store::open(id, engine.clone(), Arc::new(MemoryLog::new()), settings).unwrap();
+    opened.store.bootstrap(&[descriptor(LEFT, 0x10, 0x80, nodes), descriptor(RIGHT, 0x80, 0xff, nodes)]).unwrap();
+    let store = opened.handle.clone();
+    let participants = Arc::new(Participants::new(id, engine.clone(), store.clone(), runtime.clone()));
+    (Node { id, engine, store, participants }, opened)
+}
+
+/// Drives all stores for ever: a round every millisecond, a tick every ten.
+async fn drive(mut stores: BTreeMap<NodeId, (Opened, Arc<Participants>)>, cut: Arc<Mutex<BTreeSet<NodeId>>>) {
+    for (_, participants) in stores.values() {
+        let participants = participants.clone();
+        tokio::spawn(async move { participants.run().await });
+    }
+    let mut mail: Vec<(NodeId, Event)> = Vec::new();
+    for round in 0u64.. {
+        let mut sent = Vec::new();
+        for (id, (opened, participants)) in &mut stores {
+            let mut events = opened.inbox.drain();
+            if round % 10 == 0 {
+                events.push(Event::Tick);
+            }
+            let (own, others) = std::mem::take(&mut mail).into_iter().partition(|(to, _)| to == id);
+            mail = others;
+            let own: Vec<(NodeId, Event)> = own;
+            events.extend(own.into_iter().map(|(_, event)| event));
+            let effects = driver::step(&mut opened.store, &mut opened.applier, events).unwrap();
+            for (to, messages) in effects.messages {
+                if !cut.lock().contains(id) && !cut.lock().contains(&to) {
+                    sent.push((to, Event::Messages { from: *id, messages }));
+                }
+            }
+            for change in effects.roles {
+                participants.on_role(change.range);
+                assert!(change.role != Role::Leader || change.term > 0);
+            }
+        }
+        mail.extend(sent);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}

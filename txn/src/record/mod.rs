@@ -1,0 +1,232 @@
+//! What an attempt leaves in its ranges: intents, its participant record, its marker.
+//!
+//! ```text
+//!  Record   escape(part_key) 00 01 | attempt (24)               header
+//!           escape(part_key) 00 01 | attempt (24) | 01          plan: participants, acceptors, reads
+//!  Lock     key                                                 intent
+//!
+//!  header   seq (8, BE) | state (1) | commit ID (8, BE) | if undecided: Undecided (bincode)
+//!  intent   attempt (24) | length of part_key (8, BE) | part_key | 1 if a value follows, 0 deletes | value
+//!  attempt  gateway (8, BE) | incarnation (8, BE) | counter (8, BE)
+//! ```
+//! `seq` counts the header's changes, so that a guard compares eight bytes ([`quorate_storage::Expect::StartsWith`]). A
+//! decided header is the whole record: 17 bytes stay behind, the same for path ONE (where it is the marker) and for
+//! three-phase commit. The plan lies apart because a register changes three times and the plan never does. The keys
+//! written are not listed: a leader indexes all intents of its range before it serves.
+//!
+//! Invariant: the entry that writes an undecided header writes its intents, and the entry that removes the last intent
+//! comes with or after the decided header.
+//! Invariant: nothing is ever written under a decided header's key again.
+
+use crate::api::{RecordKey, Register, RegisterState};
+use crate::commit::Core;
+use crate::{Attempt, Ballot, StartId, TxnId};
+use bincode::{Decode, Encode};
+use quorate_storage::{Error, Expect, Span, codec, keys};
+
+const PLAN: u8 = 1;
+const ATTEMPT_LEN: usize = 24;
+
+/// The head of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Counts its changes, from 1.
+    pub seq: u64,
+    /// The register.
+    pub core: Core,
+    /// Age of the attempt.
+    pub start: StartId,
+    /// S of the attempt.
+    pub read_id: TxnId,
+}
+
+/// What a decided header no longer needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+struct Undecided {
+    promised: Ballot,
+    accepted: Ballot,
+    min_c: TxnId,
+    start: StartId,
+    read_id: TxnId,
+}
+
+/// The part of a record that never changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Plan {
+    /// Part keys of all participants.
+    pub participants: Vec<Vec<u8>>,
+    /// Part keys of the deciding ones.
+    pub acceptors: Vec<Vec<u8>>,
+    /// Reads of the attempt in this range.
+    pub reads: Vec<Span>,
+    /// Whether it read in ranges where it does not write.
+    pub foreign_reads: bool,
+}
+
+/// A provisional version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// Whose.
+    pub attempt: Attempt,
+    /// Where its record is.
+    pub part_key: Vec<u8>,
+    /// The value to be; `None` deletes.
+    pub value: Option<Vec<u8>>,
+}
+
+/// The engine key of a record's header.
+pub fn header_key(record: &RecordKey) -> Vec<u8> {
+    let mut key = keys::escape_terminated(&record.part_key);
+    key.extend_from_slice(&attempt_bytes(record.attempt));
+    key
+}
+
+/// The engine key of a record's plan.
+pub fn plan_key(record: &RecordKey) -> Vec<u8> {
+    let mut key = header_key(record);
+    key.push(PLAN);
+    key
+}
+
+impl Header {
+    /// The header of an attempt that is decided.
+    pub fn decided(seq: u64, core: Core) -> Header {
+        Header { seq, core, start: StartId::default(), read_id: TxnId(0) }
+    }
+
+    /// The next header of the same record.
+    pub fn next(&self, core: Core) -> Header {
+        Header { seq: self.seq + 1, core, ..*self }
+    }
+
+    /// Its bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(160);
+        bytes.extend_from_slice(&self.seq.to_be_bytes());
+        bytes.push(state_byte(self.core.state));
+        bytes.extend_from_slice(&self.core.commit_id.0.to_be_bytes());
+        if !self.core.state.is_decided() {
+            let Core { promised, accepted, min_c, .. } = self.core;
+            let rest = Undecided { promised, accepted, min_c, start: self.start, read_id: self.read_id };
+            bytes.extend_from_slice(&codec::encode(&rest));
+        }
+        bytes
+    }
+
+    /// The header with these bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Header, Error> {
+        let (seq, rest) = bytes.split_first_chunk::<8>().ok_or_else(|| damaged("record"))?;
+        let (state, rest) = rest.split_first().ok_or_else(|| damaged("record"))?;
+        let (commit_id, rest) = rest.split_first_chunk::<8>().ok_or_else(|| damaged("record"))?;
+        let state = state_of(*state)?;
+        let mut core = Core { state, commit_id: TxnId(u64::from_be_bytes(*commit_id)), ..Core::default() };
+        let seq = u64::from_be_bytes(*seq);
+        if state.is_decided() {
+            return if rest.is_empty() { Ok(Header::decided(seq, core)) } else { Err(damaged("record")) };
+        }
+        let rest: Undecided = codec::decode(rest)?;
+        core = Core { promised: rest.promised, accepted: rest.accepted, min_c: rest.min_c, ..core };
+        Ok(Header { seq, core, start: rest.start, read_id: rest.read_id })
+    }
+
+    /// What a guard expects if this is the header now.
+    pub fn expect(header: Option<&Header>) -> Expect {
+        header.map_or(Expect::Absent, |header| Expect::StartsWith(header.seq.to_be_bytes().to_vec()))
+    }
+
+    /// The register as others see it.
+    pub fn register(header: Option<&Header>, plan: Plan) -> Register {
+        let core = header.map_or_else(Core::default, |header| header.core);
+        Register {
+            state: core.state,
+            promised: core.promised,
+            accepted: core.accepted,
+            commit_id: core.commit_id,
+            min_c: core.min_c,
+            participants: plan.participants,
+            acceptors: plan.acceptors,
+            foreign_reads: plan.foreign_reads,
+            reads: plan.reads,
+            read_id: header.map_or(TxnId(0), |header| header.read_id),
+        }
+    }
+}
+
+impl Plan {
+    /// Its bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// The plan with these bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Plan, Error> {
+        codec::decode(bytes)
+    }
+}
+
+impl Intent {
+    /// The bytes of an intent; they begin with its attempt.
+    pub fn encode(attempt: Attempt, part_key: &[u8], value: Option<&[u8]>) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(ATTEMPT_LEN + 9 + part_key.len() + value.map_or(0, <[u8]>::len));
+        bytes.extend_from_slice(&attempt_bytes(attempt));
+        bytes.extend_from_slice(&(part_key.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(part_key);
+        bytes.push(u8::from(value.is_some()));
+        bytes.extend_from_slice(value.unwrap_or_default());
+        bytes
+    }
+
+    /// The intent with these bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Intent, Error> {
+        let bad = || damaged("intent");
+        let (attempt, rest) = bytes.split_first_chunk::<ATTEMPT_LEN>().ok_or_else(bad)?;
+        let (len, rest) = rest.split_first_chunk::<8>().ok_or_else(bad)?;
+        let len = usize::try_from(u64::from_be_bytes(*len)).map_err(|_| bad())?;
+        let (part_key, rest) = rest.split_at_checked(len).ok_or_else(bad)?;
+        let value = match rest.split_first().ok_or_else(bad)? {
+            (0, []) => None,
+            (1, value) => Some(value.to_vec()),
+            _ => return Err(bad()),
+        };
+        Ok(Intent { attempt: attempt_of(attempt), part_key: part_key.to_vec(), value })
+    }
+}
+
+
+fn attempt_bytes(attempt: Attempt) -> [u8; ATTEMPT_LEN] {
+    let mut bytes = [0; ATTEMPT_LEN];
+    bytes[..8].copy_from_slice(&attempt.gateway.to_be_bytes());
+    bytes[8..16].copy_from_slice(&attempt.incarnation.to_be_bytes());
+    bytes[16..].copy_from_slice(&attempt.counter.to_be_bytes());
+    bytes
+}
+
+fn attempt_of(bytes: &[u8; ATTEMPT_LEN]) -> Attempt {
+    let part = |at: usize| bytes[at..at + 8].iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
+    Attempt { gateway: part(0), incarnation: part(8), counter: part(16) }
+}
+
+/// Bytes of the states; part of the format.
+const STATES: [(RegisterState, u8); 6] = [
+    (RegisterState::Pending, 1),
+    (RegisterState::Prepared, 2),
+    (RegisterState::PreCommit, 3),
+    (RegisterState::PreAbort, 4),
+    (RegisterState::Committed, 5),
+    (RegisterState::Aborted, 6),
+];
+
+fn state_byte(state: RegisterState) -> u8 {
+    STATES.iter().find(|(known, _)| *known == state).map_or(0, |(_, byte)| *byte)
+}
+
+fn state_of(byte: u8) -> Result<RegisterState, Error> {
+    STATES.iter().find(|(_, known)| *known == byte).map(|(state, _)| *state).ok_or_else(|| damaged("record"))
+}
+
+fn damaged(what: &str) -> Error {
+    Error::Damaged(format!("a {what} of a transaction is malformed"))
+}
+
+#[cfg(test)]
+mod tests;

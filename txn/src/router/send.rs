@@ -1,0 +1,317 @@
+//! Sends a request to the leaseholder of a range, wherever it is.
+
+use super::cache::{Cache, Route};
+use super::directory::{DirectoryReply, DirectoryRequest, DirectoryService};
+use crate::api::{RangeRequest, Reply, Request};
+use crate::error::{Error, Result};
+use crate::participant::Participants;
+use crate::service::{Backoff, Caller, MOST_BYTES, PATIENCE, Peers, kind};
+use bytes::Bytes;
+use futures::future::join_all;
+use parking_lot::RwLock;
+use quorate_net::{Message, NetError, PeerId, Runtime, codec};
+use quorate_storage::{NodeId, RangeDescriptor, RangeId, ReplicaRole, Role, Span};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a call to a participant may take before it is sent again.
+const CALL: Duration = Duration::from_secs(5);
+/// The same for reads that wait for volatile locks.
+const LOCKING_CALL: Duration = Duration::from_secs(60);
+
+/// How long a node may take to hear that this gateway lives.
+const ANNOUNCING: Duration = Duration::from_secs(1);
+
+/// Refusals of a descriptor, without a newer one, after which the keys are located anew: the replica that answers may
+/// have to catch up first.
+const MOST_MISMATCHES: usize = 3;
+
+/// What became of a request.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The leaseholder's answer, or why there is none.
+    pub answer: Answer,
+    /// Whether an earlier, unanswered try may still take effect.
+    pub in_doubt: bool,
+}
+
+/// How a request ended.
+#[derive(Debug)]
+pub enum Answer {
+    /// The leaseholder answered. Never `NotLeader`, `NotReady` or `EpochMismatch`.
+    Reply(Reply),
+    /// The range is another one now; what is known about it has been replaced. Locate the keys again.
+    Moved,
+    /// No leaseholder answered for [`PATIENCE`].
+    Unavailable,
+}
+
+/// Finds ranges and sends to them. One per node.
+#[derive(Debug)]
+pub struct Router {
+    node: NodeId,
+    peers: Peers,
+    participants: Arc<Participants>,
+    directory: Caller<DirectoryService>,
+    /// Held for one lookup or change.
+    cache: RwLock<Cache>,
+}
+
+impl Router {
+    /// A router with an empty cache.
+    pub fn new(node: NodeId, peers: Peers, participants: Arc<Participants>, directory: DirectoryService) -> Router {
+        let directory = Caller::new(node, Arc::new(directory), peers.clone());
+        Router { node, peers, participants, directory, cache: RwLock::default() }
+    }
+
+    /// This node.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// Time and randomness.
+    pub fn runtime(&self) -> &Runtime {
+        &self.peers.runtime
+    }
+
+    /// The directory of this node, to serve requests of others.
+    pub fn directory_service(&self) -> &Arc<DirectoryService> {
+        self.directory.service()
+    }
+
+    /// The route of the range that holds `key`.
+    pub async fn locate(&self, key: &[u8]) -> Result<Arc<Route>> {
+        if let Some(route) = self.cache.read().holding(key) {
+            return Ok(Arc::clone(route));
+        }
+        self.find(|cache| cache.holding(key).cloned(), |span| span.contains(key), DirectoryRequest::Holding(key.to_vec()))
+            .await
+    }
+
+    /// The route of the range that holds the largest keys below `end`.
+    pub async fn locate_below(&self, end: &[u8]) -> Result<Arc<Route>> {
+        let touches = |span: &Span| span.start.as_slice() < end && end <= span.end.as_slice();
+        self.find(|cache| cache.below(end).cloned(), touches, DirectoryRequest::Below(end.to_vec())).await
+    }
+
+    async fn find(
+        &self,
+        cached: impl Fn(&Cache) -> Option<Arc<Route>>,
+        matches: impl Fn(&Span) -> bool,
+        question: DirectoryRequest,
+    ) -> Result<Arc<Route>> {
+        let start = self.runtime().now();
+        let mut backoff = Backoff::for_requests(self.runtime());
+        loop {
+            if let Some(route) = cached(&self.cache.read()) {
+                return Ok(route);
+            }
+            let views = self.peers.store.all_views();
+            if let Some(view) = views.iter().find(|view| matches(&view.descriptor.span)) {
+                self.learn([RangeDescriptor::clone(&view.descriptor)]);
+            } else if let DirectoryReply::Found(found) = self.directory.ask(&question).await? {
+                self.learn(found);
+            }
+            if let Some(route) = cached(&self.cache.read()) {
+                return Ok(route);
+            }
+            if self.runtime().now() - start > PATIENCE {
+                return Err(Error::Unavailable(None));
+            }
+            backoff.wait().await;
+        }
+    }
+
+    /// The parts of `spans`, each with the range that it lies in; in order.
+    pub async fn cut(&self, spans: Vec<Span>) -> Result<Vec<(Arc<Route>, Span)>> {
+        let mut parts = Vec::with_capacity(spans.len());
+        for mut rest in spans {
+            while rest.start < rest.end {
+                let route = self.locate(&rest.start).await?;
+                if rest.end <= route.descriptor.span.end {
+                    parts.push((route, rest));
+                    break;
+                }
+                let end = route.descriptor.span.end.clone();
+                parts.push((route, Span::new(rest.start, end.clone())));
+                rest.start = end;
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Takes descriptors into the cache where they are newer; whether any was.
+    pub fn learn(&self, descriptors: impl IntoIterator<Item = RangeDescriptor>) -> bool {
+        let mut cache = self.cache.write();
+        descriptors.into_iter().fold(false, |learned, descriptor| cache.insert(descriptor) || learned)
+    }
+
+    /// Asks the directory.
+    pub async fn ask_directory(&self, request: &DirectoryRequest) -> Result<DirectoryReply> {
+        self.directory.ask(request).await
+    }
+
+    /// Sends a request that is addressed by a key (a record's, say) and follows the key over splits.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when no leaseholder answers.
+    pub async fn send_to_key(&self, key: &[u8], make: impl Fn() -> Request) -> Result<Reply> {
+        loop {
+            let route = self.locate(key).await?;
+            match self.send(&route, &make).await.answer {
+                Answer::Reply(reply) => return Ok(reply),
+                Answer::Moved => {}
+                Answer::Unavailable => return Err(Error::Unavailable(Some(route.descriptor.id))),
+            }
+        }
+    }
+
+    /// Sends what `make` makes until a leaseholder has answered it.
+    pub async fn send(&self, route: &Arc<Route>, make: impl Fn() -> Request) -> Delivery {
+        let mut tries = Tries::default();
+        loop {
+            let request = || RangeRequest {
+                range: route.descriptor.id,
+                generation: route.descriptor.generation,
+                request: make(),
+            };
+            let reply = if let Some(participant) = self.participants.get(route.descriptor.id) {
+                Ok(participant.handle(request()).await)
+            } else {
+                match self.target(route, tries.count) {
+                    Some(node) => self.call(node, &request()).await,
+                    None => Ok(Reply::NotReady),
+                }
+            };
+            if let Some(answer) = self.judge(route, &mut tries, reply) {
+                return Delivery { answer, in_doubt: tries.in_doubt };
+            }
+            if let Some(answer) = tries.pause(self.runtime()).await {
+                return Delivery { answer, in_doubt: tries.in_doubt };
+            }
+        }
+    }
+
+    /// The answer, if it is one; otherwise notes what a refusal teaches.
+    fn judge(&self, route: &Arc<Route>, tries: &mut Tries, reply: Result<Reply, NetError>) -> Option<Answer> {
+        tries.count += 1;
+        match reply {
+            Ok(Reply::NotLeader { leader, maybe_applied }) => {
+                tries.in_doubt |= maybe_applied;
+                tries.hurry = leader.is_some() && leader != route.leader();
+                route.set_leader(leader);
+            }
+            Ok(Reply::NotReady) => {}
+            Ok(Reply::EpochMismatch { descriptors }) => {
+                let learned = self.learn(descriptors);
+                self.cache.write().evict(route);
+                if learned || tries.count > MOST_MISMATCHES {
+                    return Some(Answer::Moved);
+                }
+            }
+            Ok(reply) => return Some(Answer::Reply(reply)),
+            Err(NetError::Deadline) => {
+                tries.in_doubt = true;
+                tries.slow = true;
+            }
+            Err(error) => {
+                tries.in_doubt |= error.maybe_delivered();
+                route.set_leader(None);
+            }
+        }
+        None
+    }
+
+    /// Whom to ask when this node does not serve the range.
+    fn target(&self, route: &Route, count: usize) -> Option<NodeId> {
+        if count < 2 {
+            match self.peers.store.view(route.descriptor.id).map(|view| view.role) {
+                Some(Role::Leader | Role::Candidate) => return None,
+                Some(Role::Follower(Some(leader))) => return Some(leader),
+                Some(Role::Follower(None)) | None => {}
+            }
+        }
+        if let Some(leader) = route.leader().filter(|leader| *leader != self.node) {
+            return Some(leader);
+        }
+        let others: Vec<NodeId> = route
+            .descriptor
+            .replicas
+            .iter()
+            .filter(|replica| replica.node != self.node && replica.role != ReplicaRole::Learner)
+            .map(|replica| replica.node)
+            .collect();
+        others.get(count.checked_rem(others.len())?).copied()
+    }
+
+    async fn call(&self, node: NodeId, request: &RangeRequest) -> Result<Reply, NetError> {
+        let Some(transport) = &self.peers.transport else { return Ok(Reply::NotReady) };
+        let message = Message { kind: kind::RANGE, payload: Bytes::from(codec::encode(request)) };
+        let bytes = transport.call(PeerId(node.0), message, call_deadline(&request.request)).await?;
+        let reply = codec::decode(&bytes, MOST_BYTES);
+        Ok(reply.unwrap_or_else(|error| Reply::Failed(format!("the answer of {node} cannot be read: {error}"))))
+    }
+
+    /// Tells connected nodes that this gateway lives, so that they keep its volatile locks.
+    pub async fn announce(&self, incarnation: u64) {
+        let Some(transport) = &self.peers.transport else { return };
+        let payload = Bytes::from(codec::encode(&(self.node.0, incarnation)));
+        let connected = transport.reachable().into_iter().filter(|(_, connected)| *connected);
+        let calls = connected.map(|(peer, _)| {
+            transport.call(peer, Message { kind: kind::ALIVE, payload: payload.clone() }, ANNOUNCING)
+        });
+        for lost in join_all(calls).await.into_iter().filter_map(Result::err) {
+            tracing::trace!(%lost, "a node does not know that this gateway lives");
+        }
+    }
+
+    /// Whether this node serves the range.
+    pub fn is_local(&self, range: RangeId) -> bool {
+        self.participants.get(range).is_some()
+    }
+
+    /// The id of a range that does not exist yet.
+    pub async fn new_range_id(&self) -> Result<RangeId> {
+        match self.directory.ask(&DirectoryRequest::NewRange).await? {
+            DirectoryReply::NewRange(id) => Ok(id),
+            other => Err(Error::Stopped(format!("the directory answered {other:?}"))),
+        }
+    }
+}
+
+/// The story of one request.
+#[derive(Debug, Default)]
+struct Tries {
+    count: usize,
+    in_doubt: bool,
+    /// A new leader was named: ask it at once.
+    hurry: bool,
+    /// The last try ended at its deadline: the leaseholder is at work (waiting for a lock, say), not away.
+    slow: bool,
+    waiting: Option<(quorate_net::runtime::Instant, Backoff)>,
+}
+
+impl Tries {
+    /// Waits before the next try, or gives up.
+    async fn pause(&mut self, runtime: &Runtime) -> Option<Answer> {
+        if std::mem::take(&mut self.slow) {
+            self.waiting = None;
+            return None;
+        }
+        let (since, backoff) = self.waiting.get_or_insert_with(|| (runtime.now(), Backoff::for_requests(runtime)));
+        if runtime.now() - *since > PATIENCE {
+            return Some(Answer::Unavailable);
+        }
+        if !std::mem::take(&mut self.hurry) || self.count % 8 == 0 {
+            backoff.wait().await;
+        }
+        None
+    }
+}
+
+fn call_deadline(request: &Request) -> Duration {
+    match request {
+        Request::Read { lock: Some(_), .. } => LOCKING_CALL,
+        _ => CALL,
+    }
+}

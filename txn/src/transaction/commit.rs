@@ -1,0 +1,327 @@
+//! The end of a transaction that wrote: cut by ranges, then the cheapest way to commit.
+//!
+//! ```text
+//!   one range, one proposal    ONE          C := oracle ─► refresh reads elsewhere ─► CommitOne
+//!        pushed too often ───►  ╲                NeedHigherId: new C, again     no answer: Settle, then it is known
+//!   several ranges             THREE-PHASE  spill what is too large for a proposal ─► CanCommit ...
+//! ```
+//! When a range was split between cutting and committing, the attempt is made ABORTED and the same writes are cut again
+//! as a new attempt.
+//!
+//! Invariant: what is sent for one attempt differs in nothing but C.
+
+use super::handle::Transaction;
+use super::options::{CommitPath, Committed, Isolation};
+use crate::TxnId;
+use crate::api::{Base, Prepare, RecordKey, RegisterState, Reply, Request, TxnMeta, Write};
+use crate::coordinator::{Abort, Decision, Plan, unexpected};
+use crate::error::{Error, Result, RetryReason};
+use crate::oracle::CommitIds;
+use crate::router::{Answer, Route};
+use crate::service::Backoff;
+use quorate_storage::Span;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Writes of one range beyond this many bytes go down in chunks before the votes.
+const PROPOSAL_BYTES: usize = 1 << 20;
+/// Size at which a chunk is full.
+const CHUNK_BYTES: usize = 512 << 10;
+/// Most bytes of one key and its value.
+const MOST_WRITE_BYTES: usize = 8 << 20;
+/// Bytes counted for every write in addition to key and value.
+const WRITE_OVERHEAD: usize = 32;
+/// Attempts of one commit before the transaction is run again.
+const MOST_ATTEMPTS: usize = 8;
+/// Refusals of a commit ID after which locks are taken before the ID is chosen (three-phase commit).
+const MOST_PUSHES: usize = 8;
+
+/// What a transaction does in one range.
+struct Part {
+    route: Arc<Route>,
+    writes: Vec<Write>,
+    reads: Vec<Span>,
+    bytes: usize,
+}
+
+impl Part {
+    fn part_key(&self) -> Vec<u8> {
+        self.writes.first().map(|write| write.key.clone()).unwrap_or_default()
+    }
+
+    fn prepare(self, meta: TxnMeta, commit_id: TxnId, foreign_reads: bool) -> (Arc<Route>, Prepare) {
+        let part_key = self.part_key();
+        let prepare = Prepare {
+            meta,
+            participants: vec![part_key.clone()],
+            acceptors: vec![part_key.clone()],
+            part_key,
+            commit_id,
+            writes: self.writes,
+            reads: self.reads,
+            foreign_reads,
+        };
+        (self.route, prepare)
+    }
+}
+
+impl Transaction {
+    /// Makes the writes durable and visible, all or none; ends the transaction either way.
+    ///
+    /// # Errors
+    /// [`Error::Retry`]: nothing was committed, run the transaction again. [`Error::Unavailable`]: nothing was
+    /// committed. [`Error::Ambiguous`]: the outcome is unknown. [`Error::ReadOnly`], [`Error::TooLarge`].
+    pub async fn commit(&mut self) -> Result<Committed> {
+        self.check_open()?;
+        let result = self.commit_writes().await;
+        self.finished = true;
+        self.release().await;
+        result
+    }
+
+    async fn commit_writes(&mut self) -> Result<Committed> {
+        if self.overlay.is_empty() {
+            return Ok(Committed { commit_id: None, path: CommitPath::ReadOnly });
+        }
+        if self.options.read_only {
+            return Err(Error::ReadOnly);
+        }
+        let mut lock_first = false;
+        for _ in 0..MOST_ATTEMPTS {
+            let (parts, outside) = self.cut().await?;
+            let participants = parts.len();
+            let one = participants == 1 && parts[0].bytes <= PROPOSAL_BYTES && !lock_first;
+            let decision = if one { self.commit_one(parts, outside).await } else { self.commit_many(parts, outside).await };
+            match decision? {
+                Decision::Committed(commit_id) => {
+                    let path = if one { CommitPath::One } else { CommitPath::ThreePhase { participants } };
+                    return Ok(Committed { commit_id: Some(commit_id), path });
+                }
+                Decision::Aborted(Abort::Conflict(reason)) => return Err(Error::Retry(reason)),
+                Decision::Aborted(Abort::Moved) => {}
+                Decision::Aborted(Abort::Pushed) => lock_first = true,
+            }
+            self.release().await;
+            self.attempt = self.client.next_attempt();
+        }
+        Err(Error::Retry(RetryReason::Aborted))
+    }
+
+    /// Writes and reads by range; reads in ranges without writes apart.
+    async fn cut(&mut self) -> Result<(Vec<Part>, Vec<Span>)> {
+        let serializable = self.options.isolation == Isolation::Serializable;
+        self.reads.settle();
+        let mut parts: Vec<Part> = Vec::new();
+        for (key, write) in self.overlay.iter() {
+            let size = key.len() + write.value.as_ref().map_or(0, |value| value.len());
+            if size > MOST_WRITE_BYTES {
+                return Err(Error::TooLarge { size, limit: MOST_WRITE_BYTES });
+            }
+            if !parts.last().is_some_and(|part| part.route.descriptor.span.contains(key)) {
+                let route = self.client.router().locate(key).await?;
+                parts.push(Part { route, writes: Vec::new(), reads: Vec::new(), bytes: 0 });
+            }
+            let read_before = serializable && self.reads.has_point(key);
+            let base = if read_before { Base::NotAfter(self.read_id) } else { write.base };
+            let value = write.value.as_ref().map(|value| value.to_vec());
+            if let Some(part) = parts.last_mut() {
+                part.bytes += size + WRITE_OVERHEAD;
+                part.writes.push(Write { key: key.to_vec(), value, base });
+            }
+        }
+        let reads = if serializable {
+            self.reads.spans(|key| self.overlay.get(key).is_some())
+        } else {
+            self.promised.spans(|_| false)
+        };
+        let mut outside = Vec::new();
+        for (route, span) in self.client.router().cut(reads).await? {
+            match parts.iter_mut().find(|part| part.route.descriptor.id == route.descriptor.id) {
+                Some(part) => part.reads.push(span),
+                None => outside.push(span),
+            }
+        }
+        Ok((parts, outside))
+    }
+
+    /// Who asks at commit: `read_id` is where the reads to be validated are valid.
+    fn commit_meta(&self) -> TxnMeta {
+        let serializable = self.options.isolation == Isolation::Serializable;
+        TxnMeta { read_id: if serializable { self.read_id } else { self.promised_from }, ..self.meta() }
+    }
+
+    /// Path ONE.
+    async fn commit_one(&mut self, parts: Vec<Part>, outside: Vec<Span>) -> Result<Decision> {
+        let meta = self.commit_meta();
+        let Some(part) = parts.into_iter().next() else {
+            return Ok(Decision::Aborted(Abort::Moved));
+        };
+        let range = part.route.descriptor.id;
+        let (route, mut prepare) = part.prepare(meta, TxnId(0), !outside.is_empty());
+        let mut in_doubt = false;
+        let result = self.push_one(&route, &mut prepare, &outside, &mut in_doubt).await;
+        if matches!(result, Ok(Decision::Committed(_))) {
+            self.locked.remove(&range);
+        } else if in_doubt {
+            let record = RecordKey { part_key: prepare.part_key, attempt: self.attempt };
+            if let Some(commit_id) = self.client.coordinator().settle(record).await? {
+                return Ok(Decision::Committed(commit_id));
+            }
+        }
+        result
+    }
+
+    /// Sends the commit with ever new IDs until it is taken or refused for good. `in_doubt`: a copy that was not
+    /// answered may still be taken.
+    async fn push_one(
+        &self,
+        route: &Arc<Route>,
+        prepare: &mut Prepare,
+        outside: &[Span],
+        in_doubt: &mut bool,
+    ) -> Result<Decision> {
+        let conflict = |reason| Ok(Decision::Aborted(Abort::Conflict(reason)));
+        let mut backoff = Backoff::new(self.client.router().runtime(), Duration::from_micros(200), Duration::from_millis(5));
+        for pushes in 0..MOST_PUSHES {
+            if pushes > 2 {
+                backoff.wait().await;
+            }
+            let ids = self.commit_ids(pushes > 0).await?;
+            if ids.catalog_id > self.catalog_id && !self.changes_catalog {
+                return conflict(RetryReason::ReadConflict);
+            }
+            prepare.commit_id = ids.commit_id;
+            if !self.refresh_outside(prepare.meta, outside, ids.commit_id).await? {
+                return conflict(RetryReason::ReadConflict);
+            }
+            let delivery = self.client.router().send(route, || Request::CommitOne(prepare.clone())).await;
+            *in_doubt |= delivery.in_doubt;
+            match delivery.answer {
+                Answer::Reply(Reply::Committed { commit_id }) => return Ok(Decision::Committed(commit_id)),
+                Answer::Reply(Reply::NeedHigherId { above }) => {
+                    if above >= ids.commit_id {
+                        self.reach(above).await?;
+                    }
+                }
+                Answer::Reply(Reply::ReadInvalid { .. }) => return conflict(RetryReason::ReadConflict),
+                Answer::Reply(Reply::WriteConflict { newest, .. }) => return conflict(RetryReason::WriteConflict { newest }),
+                Answer::Reply(Reply::Wounded) => return conflict(RetryReason::Wounded),
+                Answer::Reply(Reply::Aborted) => return conflict(RetryReason::Aborted),
+                Answer::Reply(other) => {
+                    *in_doubt = true;
+                    return Err(unexpected(&other));
+                }
+                Answer::Moved => return Ok(Decision::Aborted(Abort::Moved)),
+                Answer::Unavailable => return Err(Error::Unavailable(Some(route.descriptor.id))),
+            }
+        }
+        Ok(Decision::Aborted(Abort::Pushed))
+    }
+
+    async fn commit_ids(&self, again: bool) -> Result<CommitIds> {
+        let oracle = self.client.oracle();
+        match (self.changes_catalog, again) {
+            (true, _) => oracle.catalog_commit_id().await,
+            (false, true) => oracle.fresh_commit_id().await,
+            (false, false) => oracle.commit_id(self.read_id).await,
+        }
+    }
+
+    /// Promises are made at IDs that were handed out, so the next ID is above them; unless a deposed oracle gave this
+    /// one.
+    async fn reach(&self, above: TxnId) -> Result<()> {
+        if self.client.oracle().read_id().await?.read_id < above {
+            self.client.oracle().advance_to(above).await?;
+        }
+        Ok(())
+    }
+
+    async fn refresh_outside(&self, meta: TxnMeta, outside: &[Span], to: TxnId) -> Result<bool> {
+        if outside.is_empty() {
+            return Ok(true);
+        }
+        self.client.coordinator().refresh(meta, outside.to_vec(), meta.read_id, to, false).await
+    }
+
+    /// Three-phase commit, after the intents that do not fit into a proposal were laid.
+    async fn commit_many(&mut self, parts: Vec<Part>, outside: Vec<Span>) -> Result<Decision> {
+        let meta = self.commit_meta();
+        let foreign_reads = self.changes_catalog || !outside.is_empty();
+        let ranges: Vec<_> = parts.iter().map(|part| part.route.descriptor.id).collect();
+        let part_keys: Vec<_> = parts.iter().map(Part::part_key).collect();
+        let mut prepares = Vec::with_capacity(parts.len());
+        for part in parts {
+            let large = part.bytes > PROPOSAL_BYTES;
+            let (route, mut prepare) = part.prepare(meta, TxnId(0), foreign_reads);
+            if large && let Err(abort) = self.spill(&route, &mut prepare).await? {
+                self.client.coordinator().spread(self.attempt, part_keys, None);
+                return Ok(Decision::Aborted(abort));
+            }
+            prepares.push((route, prepare));
+        }
+        let plan = Plan::new(meta, prepares, outside, self.catalog_id, self.changes_catalog);
+        let decision = self.client.coordinator().commit(plan).await?;
+        if matches!(decision, Decision::Committed(_)) {
+            self.locked.retain(|range, _| !ranges.contains(range));
+        }
+        Ok(decision)
+    }
+
+    /// Lays intents in chunks; the last chunk stays for CanCommit.
+    async fn spill(&self, route: &Arc<Route>, prepare: &mut Prepare) -> Result<Result<(), Abort>> {
+        let mut chunks = chunks(std::mem::take(&mut prepare.writes));
+        prepare.writes = chunks.pop().unwrap_or_default();
+        for writes in chunks {
+            let chunk = Prepare { writes, reads: Vec::new(), ..prepare.clone() };
+            let conflict = |reason| Ok(Err(Abort::Conflict(reason)));
+            match self.client.router().send(route, || Request::Spill(chunk.clone())).await.answer {
+                Answer::Reply(Reply::Ok) => {}
+                Answer::Reply(Reply::Register(register)) if register.state == RegisterState::Pending => {}
+                Answer::Reply(Reply::WriteConflict { newest, .. }) => return conflict(RetryReason::WriteConflict { newest }),
+                Answer::Reply(Reply::ReadInvalid { .. }) => return conflict(RetryReason::ReadConflict),
+                Answer::Reply(Reply::Wounded) => return conflict(RetryReason::Wounded),
+                Answer::Reply(Reply::Aborted | Reply::Register(_)) => return conflict(RetryReason::Aborted),
+                Answer::Reply(other) => return Err(unexpected(&other)),
+                Answer::Moved => return Ok(Err(Abort::Moved)),
+                Answer::Unavailable => return Err(Error::Unavailable(Some(route.descriptor.id))),
+            }
+        }
+        Ok(Ok(()))
+    }
+}
+
+/// Cuts writes into chunks of about [`CHUNK_BYTES`], in order.
+fn chunks(writes: Vec<Write>) -> Vec<Vec<Write>> {
+    let mut chunks: Vec<Vec<Write>> = Vec::new();
+    let mut room = 0;
+    for write in writes {
+        let size = write.key.len() + write.value.as_ref().map_or(0, Vec::len) + WRITE_OVERHEAD;
+        match chunks.last_mut() {
+            Some(chunk) if size <= room => {
+                room -= size;
+                chunk.push(write);
+            }
+            _ => {
+                room = CHUNK_BYTES.saturating_sub(size);
+                chunks.push(vec![write]);
+            }
+        }
+    }
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_full_but_not_overfull_and_keep_the_order() {
+        let write = |key: u8, size: usize| Write { key: vec![key], value: Some(vec![0; size]), base: Base::Any };
+        let third = CHUNK_BYTES / 3;
+        let sizes = [third, third, third, 2 * CHUNK_BYTES, 1, 1];
+        let writes = sizes.iter().enumerate().map(|(key, size)| write(key as u8, *size)).collect();
+        let keys: Vec<Vec<u8>> = chunks(writes).iter().map(|chunk| chunk.iter().map(|write| write.key[0]).collect()).collect();
+        assert_eq!(keys, [vec![0, 1], vec![2], vec![3], vec![4, 5]]);
+        assert!(chunks(Vec::new()).is_empty());
+    }
+}

@@ -1,0 +1,256 @@
+//! A transaction as its session holds it: identity, buffered writes, savepoints, statements, its end.
+
+use super::client::Client;
+use super::options::{Isolation, Mark, TxnOptions};
+use super::overlay::Overlay;
+use super::reads::ReadSet;
+use crate::api::{Base, Request, TxnMeta};
+use crate::error::{Error, Result, RetryReason};
+use crate::oracle::Reading;
+use crate::router::Router;
+use crate::{Attempt, StartId, TxnId};
+use bytes::Bytes;
+use quorate_storage::{RangeId, Span};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// One attempt of a transaction. Dropping it without commit rolls it back.
+#[derive(Debug)]
+pub struct Transaction {
+    pub(super) client: Client,
+    pub(super) options: TxnOptions,
+    pub(super) attempt: Attempt,
+    pub(super) start: StartId,
+    pub(super) read_id: TxnId,
+    pub(super) catalog_id: TxnId,
+    pub(super) changes_catalog: bool,
+    pub(super) lock_timeout: Option<Duration>,
+    pub(super) overlay: Overlay,
+    /// Everything read (SERIALIZABLE only).
+    pub(super) reads: ReadSet,
+    /// What must stay valid below SERIALIZABLE, and since when.
+    pub(super) promised: ReadSet,
+    pub(super) promised_from: TxnId,
+    /// Whether anything was read at S, at any level.
+    pub(super) has_read: bool,
+    /// Ranges that may hold volatile locks of this attempt, with a key of each.
+    pub(super) locked: BTreeMap<RangeId, Vec<u8>>,
+    /// Whether it is counted among those with locks.
+    pub(super) is_locking: bool,
+    pub(super) finished: bool,
+}
+
+impl Transaction {
+    pub(super) fn new(
+        client: Client,
+        options: TxnOptions,
+        attempt: Attempt,
+        start: StartId,
+        reading: Reading,
+    ) -> Transaction {
+        Transaction {
+            client,
+            options,
+            attempt,
+            start,
+            read_id: reading.read_id,
+            catalog_id: reading.catalog_id,
+            changes_catalog: false,
+            lock_timeout: None,
+            overlay: Overlay::default(),
+            reads: ReadSet::default(),
+            promised: ReadSet::default(),
+            promised_from: reading.read_id,
+            has_read: false,
+            locked: BTreeMap::new(),
+            is_locking: false,
+            finished: false,
+        }
+    }
+
+    /// S: what the transaction sees.
+    pub fn read_id(&self) -> TxnId {
+        self.read_id
+    }
+
+    /// Age; give it to [`TxnOptions::start`] when running the transaction again.
+    pub fn start_id(&self) -> StartId {
+        self.start
+    }
+
+    /// Names this attempt to commit.
+    pub fn attempt(&self) -> Attempt {
+        self.attempt
+    }
+
+    /// Isolation level.
+    pub fn isolation(&self) -> Isolation {
+        self.options.isolation
+    }
+
+    /// The newest commit ID of a change of the catalog as of S: a cached catalog older than this is stale.
+    pub fn catalog_id(&self) -> TxnId {
+        self.catalog_id
+    }
+
+    /// Whether anything has been written.
+    pub fn has_writes(&self) -> bool {
+        !self.overlay.is_empty()
+    }
+
+    /// How long a read may wait before [`Error::LockNotAvailable`]; by default for ever.
+    pub fn set_lock_timeout(&mut self, limit: Option<Duration>) {
+        self.lock_timeout = limit;
+    }
+
+    /// Buffers a write; `commit` refuses it in a read-only transaction.
+    pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        let base = self.base();
+        self.overlay.write(key, Some(Bytes::from(value)), base);
+    }
+
+    /// Buffers a deletion.
+    pub fn delete(&mut self, key: Vec<u8>) {
+        let base = self.base();
+        self.overlay.write(key, None, base);
+    }
+
+    /// What a write assumes of the version that it replaces. At SERIALIZABLE the read set tells at commit.
+    fn base(&self) -> Base {
+        match self.options.isolation {
+            Isolation::Serializable => Base::Any,
+            Isolation::Snapshot | Isolation::ReadCommitted => Base::NotAfter(self.read_id),
+        }
+    }
+
+    /// What was read in `span` must still hold at the commit ID, below SERIALIZABLE too: foreign keys, unique checks,
+    /// `FOR SHARE`.
+    pub fn must_stay_valid(&mut self, span: Span) {
+        if self.options.isolation == Isolation::Serializable {
+            return;
+        }
+        if self.promised.is_empty() {
+            self.promised_from = self.read_id;
+        }
+        self.promised.add_span(span);
+    }
+
+    /// The transaction changes the catalog: its commit ID becomes the oracle's catalog ID.
+    pub fn changes_catalog(&mut self) {
+        self.changes_catalog = true;
+    }
+
+    /// A position in the buffered writes: of a statement or savepoint.
+    pub fn mark(&self) -> Mark {
+        Mark(self.overlay.mark())
+    }
+
+    /// Undoes the writes since `mark`; locks and read set stay.
+    pub fn rollback_to(&mut self, mark: Mark) {
+        self.overlay.undo(mark.0);
+    }
+
+    /// READ COMMITTED: a new S for the next statement, or for the same one after [`Error::RestartStatement`]. At other
+    /// levels nothing happens.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the oracle cannot be reached.
+    pub async fn restart_statement(&mut self) -> Result<()> {
+        self.check_open()?;
+        if self.options.isolation == Isolation::ReadCommitted {
+            let reading = self.client.oracle().read_id().await?;
+            self.read_id = reading.read_id;
+            self.catalog_id = reading.catalog_id;
+        }
+        Ok(())
+    }
+
+    /// Drops writes and volatile locks.
+    pub async fn rollback(&mut self) {
+        if !self.finished {
+            self.finished = true;
+            self.release().await;
+        }
+    }
+
+    pub(super) fn check_open(&self) -> Result<()> {
+        if self.finished { Err(Error::Finished) } else { Ok(()) }
+    }
+
+    pub(super) fn meta(&self) -> TxnMeta {
+        TxnMeta { attempt: self.attempt, start: self.start, read_id: self.read_id }
+    }
+
+    /// A lock was granted on a state newer than S: moves S up to now, if the isolation level and the reads allow it.
+    /// The caller then reads again.
+    pub(super) async fn overtaken(&mut self, newest: TxnId) -> Result<()> {
+        match self.options.isolation {
+            Isolation::ReadCommitted => return Err(Error::RestartStatement),
+            Isolation::Snapshot if self.has_read || !self.overlay.is_empty() => {
+                return Err(Error::Retry(RetryReason::WriteConflict { newest }));
+            }
+            Isolation::Serializable if self.options.read_only && self.has_read => {
+                return Err(Error::Retry(RetryReason::ReadConflict));
+            }
+            Isolation::Snapshot | Isolation::Serializable => {}
+        }
+        let reading = self.client.oracle().read_id().await?;
+        if reading.catalog_id > self.catalog_id {
+            return Err(Error::Retry(RetryReason::ReadConflict));
+        }
+        let spans = self.reads.spans(|_| false);
+        let coordinator = self.client.coordinator();
+        if !coordinator.refresh(self.meta(), spans, self.read_id, reading.read_id, false).await? {
+            return Err(Error::Retry(RetryReason::ReadConflict));
+        }
+        self.read_id = reading.read_id;
+        Ok(())
+    }
+
+    fn no_longer_locking(&mut self) {
+        if std::mem::take(&mut self.is_locking) {
+            self.client.locking().fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Drops volatile locks everywhere: here at once, elsewhere behind the caller's back.
+    pub(super) async fn release(&mut self) {
+        let attempt = self.attempt;
+        self.no_longer_locking();
+        for (range, key) in std::mem::take(&mut self.locked) {
+            let router = Arc::clone(self.client.router());
+            if router.is_local(range) {
+                unlock(&router, key, attempt).await;
+            } else {
+                let runtime = router.runtime().clone();
+                drop(runtime.spawn(async move { unlock(&router, key, attempt).await }));
+            }
+        }
+    }
+}
+
+async fn unlock(router: &Router, key: Vec<u8>, attempt: Attempt) {
+    if let Err(error) = router.send_to_key(&key, || Request::Unlock { attempt }).await {
+        tracing::debug!(%attempt, %error, "volatile locks are left to their range");
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        self.no_longer_locking();
+        if self.finished || self.locked.is_empty() || tokio::runtime::Handle::try_current().is_err() {
+            return;
+        }
+        let (router, attempt) = (Arc::clone(self.client.router()), self.attempt);
+        let locked = std::mem::take(&mut self.locked);
+        let runtime = router.runtime().clone();
+        let unlocking = async move {
+            for key in locked.into_values() {
+                unlock(&router, key, attempt).await;
+            }
+        };
+        drop(runtime.spawn(unlocking));
+    }
+}

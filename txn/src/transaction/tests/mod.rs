@@ -1,0 +1,7 @@
+//! Transactions over whole nodes in this process: stores, participants and gateways are the real ones, disks and
+//! network are the ones of memory, and time is tokio's paused clock.
+
+mod bank;
+mod recovery;
+mod single;
+mod world;

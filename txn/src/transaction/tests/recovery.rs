@@ -1,0 +1,72 @@
+//! A coordinator that dies after any number of steps leaves an outcome that is the same everywhere.
+
+use super::world::{World, key};
+use crate::CommitPath;
+use bytes::Bytes;
+use std::future::Future;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+/// Polls `future` at most `polls` times, then drops it.
+async fn abandon<F: Future>(future: F, mut polls: usize) -> Option<F::Output> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| {
+        if polls == 0 {
+            return Poll::Ready(None);
+        }
+        polls -= 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if polls == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+async fn dies_after(world: &World, polls: usize, keys: &[Vec<u8>]) -> (bool, Vec<Option<Bytes>>) {
+    let value = polls.to_string();
+    let mut txn = world.begin().await;
+    for key in keys {
+        txn.put(key.clone(), value.clone().into_bytes());
+    }
+    let finished = abandon(txn.commit(), polls).await;
+    drop(txn);
+    if let Some(result) = &finished {
+        assert_eq!(result.clone().unwrap().path, CommitPath::ThreePhase { participants: keys.len() });
+    }
+    let mut values = Vec::new();
+    for key in keys {
+        values.push(world.value(key).await.filter(|found| **found == *value.as_bytes()));
+    }
+    (finished.is_some(), values)
+}
+
+async fn every_step(seed: u64, nodes: u64, ranges: usize) {
+    let world = World::new(seed, nodes);
+    let keys: Vec<Vec<u8>> = (0..ranges).map(|range| key(range, "k")).collect();
+    let (mut unfinished, mut committed) = (0, 0);
+    for polls in 1.. {
+        let (finished, values) = dies_after(&world, polls, &keys).await;
+        assert!(values.iter().all(|value| *value == values[0]), "after {polls} polls: {values:?}");
+        assert!(!finished || values[0].is_some(), "what was acknowledged is lost");
+        unfinished += usize::from(!finished);
+        committed += usize::from(!finished && values[0].is_some());
+        if finished {
+            break;
+        }
+        world.runtime.sleep(Duration::from_millis(7)).await;
+    }
+    assert!(unfinished >= 4 && committed >= 1, "{unfinished} were abandoned, {committed} of them committed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_ranges_on_one_node() {
+    every_step(21, 1, 2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_ranges_on_three_nodes() {
+    every_step(22, 3, 3).await;
+}

@@ -1,0 +1,146 @@
+//! The world that the tests run in: nodes on a hub, each with a store that is driven by a task.
+
+use crate::participant::Participants;
+use crate::router::Server;
+use crate::{Client, Setup, Transaction, TxnOptions};
+use async_trait::async_trait;
+use bytes::Bytes;
+use quorate_net::{ChunkStream, Handler, Hub, Message, PeerId, Runtime, Transport};
+use quorate_storage::engine::MemoryEngine;
+use quorate_storage::log::MemoryLog;
+use quorate_storage::store::driver::{self, Inbox};
+use quorate_storage::store::{Applier, Event, Opened, RaftMessage, Store, StoreSettings};
+use quorate_storage::{
+    NodeId, RangeDescriptor, RangeId, ReplicaDescriptor, ReplicaId, ReplicaRole, Span, StoreHandle, codec,
+};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+const RAFT: u16 = 1;
+
+pub struct World {
+    pub hub: Hub,
+    pub runtime: Runtime,
+    pub clients: Vec<Client>,
+}
+
+struct Receiver {
+    store: StoreHandle,
+    server: OnceLock<Server>,
+}
+
+#[async_trait]
+impl Handler for Receiver {
+    fn on_message(&self, from: PeerId, message: Message) {
+        let messages: Vec<RaftMessage> = codec::decode(&message.payload).unwrap();
+        self.store.try_send(Event::Messages { from: NodeId(from.0), messages });
+    }
+
+    async fn on_call(&self, _from: PeerId, message: Message) -> Bytes {
+        self.server.get().unwrap().serve(message.kind, &message.payload).await.unwrap()
+    }
+
+    async fn on_bulk(&self, _: PeerId, _: u16, _: Bytes, _: &mut (dyn ChunkStream)) -> Bytes {
+        Bytes::new()
+    }
+}
+
+/// System ranges, then user ranges that begin at 10, 40 and 80.
+fn ranges(nodes: u64) -> Vec<RangeDescriptor> {
+    let member = |n: u64| ReplicaDescriptor { node: NodeId(n), replica: ReplicaId(n), role: ReplicaRole::Voter };
+    let bounds: [u8; 7] = [0x01, 0x02, 0x03, 0x10, 0x40, 0x80, 0xff];
+    bounds
+        .windows(2)
+        .zip(1..)
+        .map(|(bounds, id)| RangeDescriptor {
+            id: RangeId(id),
+            span: Span::new([bounds[0]], [bounds[1]]),
+            generation: 1,
+            conf_ver: 1,
+            replicas: (1..=nodes).map(member).collect(),
+            next_replica: ReplicaId(nodes + 1),
+        })
+        .collect()
+}
+
+impl World {
+    /// `nodes` nodes, all ranges on each.
+    pub fn new(seed: u64, nodes: u64) -> World {
+        let runtime = Runtime::seeded(seed);
+        let hub = Hub::new(runtime.clone());
+        let clients = (1..=nodes).map(|node| start(&hub, &runtime, NodeId(node), nodes, seed)).collect();
+        World { hub, runtime, clients }
+    }
+
+    pub async fn begin(&self) -> Transaction {
+        self.clients[0].begin(TxnOptions::default()).await.unwrap()
+    }
+
+    pub async fn value(&self, key: &[u8]) -> Option<Bytes> {
+        self.begin().await.get(key, None).await.unwrap()
+    }
+
+    /// Commits these values in one transaction.
+    pub async fn write(&self, pairs: &[(&[u8], &str)]) -> crate::Committed {
+        let mut txn = self.begin().await;
+        for (key, value) in pairs {
+            txn.put(key.to_vec(), value.as_bytes().to_vec());
+        }
+        txn.commit().await.unwrap()
+    }
+}
+
+fn start(hub: &Hub, runtime: &Runtime, node: NodeId, nodes: u64, seed: u64) -> Client {
+    let engine = Arc::new(MemoryEngine::new());
+    let settings = StoreSettings { seed: seed * 100 + node.0, ..StoreSettings::default() };
+    let opened = Store::open(node, engine.clone(), Arc::new(MemoryLog::new()), settings).unwrap();
+    let Opened { mut store, applier, inbox, handle } = opened;
+    store.bootstrap(&ranges(nodes)).unwrap();
+    let receiver = Arc::new(Receiver { store: handle.clone(), server: OnceLock::new() });
+    let transport = hub.join(PeerId(node.0), receiver.clone());
+    let participants = Arc::new(Participants::new(node, engine.clone(), handle.clone(), runtime.clone()));
+    let client = Client::new(Setup {
+        node,
+        store: handle.clone(),
+        engine,
+        participants: participants.clone(),
+        transport: Some(transport.clone()),
+        runtime: runtime.clone(),
+    });
+    client.connect_participants();
+    assert!(receiver.server.set(client.server().clone()).is_ok());
+    runtime.spawn(drive(store, applier, inbox, transport, participants.clone()));
+    runtime.spawn(async move { participants.run().await });
+    let ticking = runtime.clone();
+    runtime.spawn(async move {
+        loop {
+            ticking.sleep(Duration::from_millis(50)).await;
+            handle.try_send(Event::Tick);
+        }
+    });
+    client
+}
+
+async fn drive(
+    mut store: Store,
+    mut applier: Applier,
+    inbox: Inbox,
+    transport: Arc<dyn Transport>,
+    participants: Arc<Participants>,
+) {
+    loop {
+        let effects = driver::step(&mut store, &mut applier, inbox.drain()).unwrap();
+        for (to, messages) in effects.messages {
+            transport.send(PeerId(to.0), Message { kind: RAFT, payload: codec::encode(&messages).into() });
+        }
+        for change in effects.roles {
+            participants.on_role(change.range);
+        }
+        inbox.ready().await;
+    }
+}
+
+/// A key in the user range number `range` (0..3).
+pub fn key(range: usize, name: &str) -> Vec<u8> {
+    [&[[0x10u8, 0x40, 0x80][range]], name.as_bytes()].concat()
+}
