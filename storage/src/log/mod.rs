@@ -6,7 +6,8 @@
 //! Invariant: nothing is acknowledged to anybody (vote, append, client) before `append` returned.
 
 use crate::{Error, RangeId};
-use raft::eraftpb::{Entry, HardState};
+pub use raft::eraftpb::Entry;
+use raft::eraftpb::HardState;
 
 mod check;
 mod disk;
@@ -43,7 +44,13 @@ pub struct GroupAppend {
 impl GroupAppend {
     /// An empty append for `range`.
     pub fn new(range: RangeId) -> GroupAppend {
-        GroupAppend { range, entries: Vec::new(), hard_state: None, truncate_to: None, reset: false }
+        GroupAppend {
+            range,
+            entries: Vec::new(),
+            hard_state: None,
+            truncate_to: None,
+            reset: false,
+        }
     }
 }
 

@@ -46,14 +46,19 @@ pub struct ImageHeader {
 impl ImageHeader {
     /// Position of the newest entry that the image contains.
     pub fn position(&self) -> Position {
-        Position { index: self.index, term: self.entry_term }
+        Position {
+            index: self.index,
+            term: self.entry_term,
+        }
     }
 }
+
+type KeyValues = Vec<(Vec<u8>, Vec<u8>)>;
 
 #[derive(Encode, Decode)]
 enum Part {
     Header(ImageHeader),
-    Pairs { keyspace: Keyspace, pairs: Vec<(Vec<u8>, Vec<u8>)> },
+    Pairs { keyspace: Keyspace, pairs: KeyValues },
     End { pairs: u64 },
 }
 
@@ -122,17 +127,41 @@ impl ImageReader {
         to: ReplicaId,
         term: u64,
     ) -> Result<Option<ImageReader>, Error> {
-        let Some((descriptor, applied)) = local::load_view(view.as_ref(), range)? else { return Ok(None) };
-        let is_member = |id| descriptor.replicas.iter().any(|member: &ReplicaDescriptor| member.replica == id);
+        let Some((descriptor, applied)) = local::load_view(view.as_ref(), range)? else {
+            return Ok(None);
+        };
+        let is_member = |id| {
+            descriptor
+                .replicas
+                .iter()
+                .any(|member: &ReplicaDescriptor| member.replica == id)
+        };
         if !is_member(to) || !is_member(from) {
             return Ok(None);
         }
         let floors = local::floors(|span| view.scan(Keyspace::Local, span), range)?;
         let span = descriptor.span.clone();
         let (index, entry_term) = (applied.index, applied.term);
-        let header = Some(ImageHeader { descriptor, index, entry_term, from, to, term, floors });
+        let header = Some(ImageHeader {
+            descriptor,
+            index,
+            entry_term,
+            from,
+            to,
+            term,
+            floors,
+        });
         let next = span.in_keyspace(Keyspace::BY_KEY[0]).start;
-        Ok(Some(ImageReader { view, header, span, keyspace: 0, next, chunk: 0, pairs: 0, done: false }))
+        Ok(Some(ImageReader {
+            view,
+            header,
+            span,
+            keyspace: 0,
+            next,
+            chunk: 0,
+            pairs: 0,
+            done: false,
+        }))
     }
 
     /// The next chunk to send; `None` after the last one.
@@ -161,7 +190,7 @@ impl ImageReader {
         Ok(Some(self.seal(&Part::End { pairs: self.pairs })))
     }
 
-    fn read(&mut self, keyspace: Keyspace) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    fn read(&mut self, keyspace: Keyspace) -> Result<KeyValues, Error> {
         let mut pairs = Vec::new();
         let mut bytes = 0;
         let rest = Span::new(std::mem::take(&mut self.next), self.span.in_keyspace(keyspace).end);
@@ -207,7 +236,14 @@ pub struct ImageWriter {
 impl ImageWriter {
     /// A writer that gathers at most about `limit` bytes in memory.
     pub fn new(limit: usize) -> ImageWriter {
-        ImageWriter { limit, header: None, batches: Vec::new(), bytes: 0, chunk: 0, pairs: 0 }
+        ImageWriter {
+            limit,
+            header: None,
+            batches: Vec::new(),
+            bytes: 0,
+            chunk: 0,
+            pairs: 0,
+        }
     }
 
     /// What the image is of, once the first chunk was accepted.
@@ -230,9 +266,17 @@ impl ImageWriter {
             Part::Pairs { keyspace, pairs } => self.gather(keyspace, pairs)?,
             Part::End { pairs } if pairs == self.pairs => {
                 let header = self.header.take().ok_or(ImageError::Torn)?;
-                return Ok(Some(Image { header, batches: std::mem::take(&mut self.batches) }));
+                return Ok(Some(Image {
+                    header,
+                    batches: std::mem::take(&mut self.batches),
+                }));
             }
-            Part::End { pairs } => return Err(ImageError::Short { expected: pairs, found: self.pairs }),
+            Part::End { pairs } => {
+                return Err(ImageError::Short {
+                    expected: pairs,
+                    found: self.pairs,
+                });
+            }
             Part::Header(_) => return Err(ImageError::Torn),
         }
         Ok(None)
@@ -249,7 +293,10 @@ impl ImageWriter {
         }
         let found = u32::from_le_bytes(*position);
         if found != self.chunk {
-            return Err(ImageError::Order { expected: self.chunk, found });
+            return Err(ImageError::Order {
+                expected: self.chunk,
+                found,
+            });
         }
         self.bytes += chunk.len();
         if self.bytes > self.limit {
@@ -259,14 +306,19 @@ impl ImageWriter {
         codec::decode(body).map_err(|_| ImageError::Torn)
     }
 
-    fn gather(&mut self, keyspace: Keyspace, pairs: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), ImageError> {
+    fn gather(&mut self, keyspace: Keyspace, pairs: KeyValues) -> Result<(), ImageError> {
         let header = self.header.as_ref().ok_or(ImageError::Torn)?;
         let span = header.descriptor.span.in_keyspace(keyspace);
         if keyspace == Keyspace::Local || pairs.iter().any(|(key, _)| !span.contains(key)) {
             return Err(ImageError::Foreign);
         }
         self.pairs += pairs.len() as u64;
-        self.batches.push(pairs.into_iter().map(|(key, value)| Op::Put { keyspace, key, value }).collect());
+        self.batches.push(
+            pairs
+                .into_iter()
+                .map(|(key, value)| Op::Put { keyspace, key, value })
+                .collect(),
+        );
         Ok(())
     }
 }

@@ -48,7 +48,10 @@ pub struct Position {
 
 impl Position {
     /// Where the log of a new range begins.
-    pub const FIRST: Position = Position { index: FIRST_INDEX, term: FIRST_TERM };
+    pub const FIRST: Position = Position {
+        index: FIRST_INDEX,
+        term: FIRST_TERM,
+    };
 
     fn bytes(self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(16);
@@ -62,7 +65,10 @@ impl Position {
             return Err(Error::Damaged("a log position is not 16 bytes long".into()));
         };
         let term = rest.first_chunk::<8>().copied().unwrap_or_default();
-        Ok(Position { index: u64::from_be_bytes(*index), term: u64::from_be_bytes(term) })
+        Ok(Position {
+            index: u64::from_be_bytes(*index),
+            term: u64::from_be_bytes(term),
+        })
     }
 }
 
@@ -97,8 +103,12 @@ pub fn load(engine: &dyn Engine, range: RangeId) -> Result<LocalState, Error> {
 
 /// Descriptor and applied position of a range in a view; `None` if the view holds no initialized replica of it.
 pub fn load_view(view: &dyn EngineView, range: RangeId) -> Result<Option<(RangeDescriptor, Position)>, Error> {
-    let Some(descriptor) = view.get(Keyspace::Local, &local_key(range, DESCRIPTOR))? else { return Ok(None) };
-    let Some(applied) = view.get(Keyspace::Local, &local_key(range, APPLIED))? else { return Ok(None) };
+    let Some(descriptor) = view.get(Keyspace::Local, &local_key(range, DESCRIPTOR))? else {
+        return Ok(None);
+    };
+    let Some(applied) = view.get(Keyspace::Local, &local_key(range, APPLIED))? else {
+        return Ok(None);
+    };
     Ok(Some((codec::decode(&descriptor)?, Position::parse(&applied)?)))
 }
 
@@ -110,7 +120,10 @@ pub fn load_all(engine: &dyn Engine) -> Result<BTreeMap<RangeId, LocalState>, Er
         let Some((range, suffix)) = key.split_first_chunk::<8>() else {
             return Err(Error::Damaged("a local key is shorter than a range id".into()));
         };
-        states.entry(RangeId(u64::from_be_bytes(*range))).or_default().set(suffix, &value)?;
+        states
+            .entry(RangeId(u64::from_be_bytes(*range)))
+            .or_default()
+            .set(suffix, &value)?;
     }
     Ok(states)
 }
@@ -177,18 +190,21 @@ pub fn delete_replica(range: RangeId) -> Op {
 
 /// The writes that turn an initialized replica into an uninitialized one, floors included.
 pub fn delete_state(engine: &dyn Engine, range: RangeId) -> Result<Vec<Op>, Error> {
-    let mut ops: Vec<Op> = [DESCRIPTOR, APPLIED, INITIAL].iter().map(|suffix| delete(range, suffix)).collect();
+    let mut ops: Vec<Op> = [DESCRIPTOR, APPLIED, INITIAL]
+        .iter()
+        .map(|suffix| delete(range, suffix))
+        .collect();
     for (suffix, _) in floors(|span| engine.scan(Keyspace::Local, span), range)? {
         ops.push(delete(range, &suffix));
     }
     Ok(ops)
 }
 
+/// Suffix and value of one floor.
+pub type Floor = (Vec<u8>, Vec<u8>);
+
 /// The floors of a range, as suffix and value, from any scan of [`Keyspace::Local`].
-pub fn floors<'a>(
-    scan: impl FnOnce(&Span) -> crate::engine::Pairs<'a>,
-    range: RangeId,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+pub fn floors<'a>(scan: impl FnOnce(&Span) -> crate::engine::Pairs<'a>, range: RangeId) -> Result<Vec<Floor>, Error> {
     let prefix = local_key(range, FLOOR);
     let mut found = Vec::new();
     for pair in scan(&Span::prefix(&prefix)) {
@@ -204,9 +220,16 @@ pub fn put_floor(range: RangeId, suffix: &[u8], value: Vec<u8>) -> Op {
 }
 
 fn put(range: RangeId, suffix: &[u8], value: Vec<u8>) -> Op {
-    Op::Put { keyspace: Keyspace::Local, key: local_key(range, suffix), value }
+    Op::Put {
+        keyspace: Keyspace::Local,
+        key: local_key(range, suffix),
+        value,
+    }
 }
 
 fn delete(range: RangeId, suffix: &[u8]) -> Op {
-    Op::Delete { keyspace: Keyspace::Local, key: local_key(range, suffix) }
+    Op::Delete {
+        keyspace: Keyspace::Local,
+        key: local_key(range, suffix),
+    }
 }

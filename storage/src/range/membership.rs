@@ -68,12 +68,19 @@ pub enum ChangeRefusal {
 impl RangeDescriptor {
     /// Whether two majorities must agree at present.
     pub fn is_joint(&self) -> bool {
-        self.replicas.iter().any(|replica| matches!(replica.role, ReplicaRole::Incoming | ReplicaRole::Outgoing))
+        self.replicas
+            .iter()
+            .any(|replica| matches!(replica.role, ReplicaRole::Incoming | ReplicaRole::Outgoing))
     }
 
     /// The replica with this id, if it is a member.
     pub fn replica(&self, id: ReplicaId) -> Option<&ReplicaDescriptor> {
         self.replicas.iter().find(|replica| replica.replica == id)
+    }
+
+    /// Smallest replica id that `node` may hold from now on, once an older one is removed there.
+    pub fn smallest_on(&self, node: NodeId) -> ReplicaId {
+        self.replica_on(node).map_or(self.next_replica, |member| member.replica)
     }
 
     /// The descriptor after `change` was entered. Pure: every replica computes the same.
@@ -91,7 +98,10 @@ impl RangeDescriptor {
         for step in &change.changes {
             next.take(*step)?;
         }
-        let votes = next.replicas.iter().any(|r| matches!(r.role, ReplicaRole::Voter | ReplicaRole::Incoming));
+        let votes = next
+            .replicas
+            .iter()
+            .any(|r| matches!(r.role, ReplicaRole::Voter | ReplicaRole::Incoming));
         if !votes || change.changes.is_empty() || (!next.is_joint() && change.changes.len() > 1) {
             return Err(ChangeRefusal::Malformed);
         }
@@ -109,7 +119,11 @@ impl RangeDescriptor {
                 }
                 let replica = self.next_replica;
                 self.next_replica = ReplicaId(replica.0 + 1);
-                self.replicas.push(ReplicaDescriptor { node, replica, role: ReplicaRole::Learner });
+                self.replicas.push(ReplicaDescriptor {
+                    node,
+                    replica,
+                    role: ReplicaRole::Learner,
+                });
             }
             ReplicaChange::Promote(node) => {
                 let at = at(node).ok_or(ChangeRefusal::Absent(node))?;
@@ -151,11 +165,18 @@ impl RangeDescriptor {
     /// The configuration as raft-rs wants it.
     pub fn conf_state(&self) -> ConfState {
         let with = |roles: &[ReplicaRole]| -> Vec<u64> {
-            self.replicas.iter().filter(|r| roles.contains(&r.role)).map(|r| r.replica.0).collect()
+            self.replicas
+                .iter()
+                .filter(|r| roles.contains(&r.role))
+                .map(|r| r.replica.0)
+                .collect()
         };
-        let mut state = ConfState::default();
-        state.voters = with(&[ReplicaRole::Voter, ReplicaRole::Incoming]);
-        state.learners = with(&[ReplicaRole::Learner]);
+        let voters = with(&[ReplicaRole::Voter, ReplicaRole::Incoming]);
+        let mut state = ConfState {
+            voters,
+            learners: with(&[ReplicaRole::Learner]),
+            ..Default::default()
+        };
         if self.is_joint() {
             state.voters_outgoing = with(&[ReplicaRole::Voter, ReplicaRole::Outgoing]);
             state.auto_leave = true;
@@ -190,8 +211,10 @@ pub fn raft_change(before: &RangeDescriptor, after: &RangeDescriptor) -> ConfCha
 }
 
 fn single(replica: ReplicaId, kind: ConfChangeType) -> ConfChangeSingle {
-    let mut single = ConfChangeSingle::default();
-    single.node_id = replica.0;
+    let mut single = ConfChangeSingle {
+        node_id: replica.0,
+        ..Default::default()
+    };
     single.set_change_type(kind);
     single
 }
@@ -202,7 +225,11 @@ mod tests {
     use crate::{RangeId, Span};
 
     fn three() -> RangeDescriptor {
-        let member = |n| ReplicaDescriptor { node: NodeId(n), replica: ReplicaId(n), role: ReplicaRole::Voter };
+        let member = |n| ReplicaDescriptor {
+            node: NodeId(n),
+            replica: ReplicaId(n),
+            role: ReplicaRole::Voter,
+        };
         RangeDescriptor {
             id: RangeId(4),
             span: Span::new("a", "z"),
@@ -214,7 +241,10 @@ mod tests {
     }
 
     fn enter(from: &RangeDescriptor, changes: &[ReplicaChange]) -> Result<RangeDescriptor, ChangeRefusal> {
-        from.enter(&MemberChange { conf_ver: from.conf_ver, changes: changes.to_vec() })
+        from.enter(&MemberChange {
+            conf_ver: from.conf_ver,
+            changes: changes.to_vec(),
+        })
     }
 
     #[test]
@@ -227,7 +257,10 @@ mod tests {
         assert_eq!((state.voters, state.voters_outgoing), (vec![1, 3, 4], vec![1, 2, 3]));
         assert!(state.auto_leave);
         assert_eq!(raft_change(&learning, &joint).get_changes().len(), 2);
-        assert_eq!(enter(&joint, &[ReplicaChange::Remove(NodeId(1))]), Err(ChangeRefusal::Busy));
+        assert_eq!(
+            enter(&joint, &[ReplicaChange::Remove(NodeId(1))]),
+            Err(ChangeRefusal::Busy)
+        );
         let after = joint.leave().unwrap();
         assert_eq!(after.conf_state().voters, [1, 3, 4]);
         assert_eq!((after.conf_ver, after.next_replica), (8, ReplicaId(5)));
@@ -236,12 +269,27 @@ mod tests {
 
     #[test]
     fn changes_that_do_not_fit_are_refused() {
-        let one = RangeDescriptor { replicas: three().replicas[..1].to_vec(), ..three() };
-        assert_eq!(enter(&one, &[ReplicaChange::Remove(NodeId(1))]), Err(ChangeRefusal::Malformed));
+        let one = RangeDescriptor {
+            replicas: three().replicas[..1].to_vec(),
+            ..three()
+        };
+        assert_eq!(
+            enter(&one, &[ReplicaChange::Remove(NodeId(1))]),
+            Err(ChangeRefusal::Malformed)
+        );
         assert_eq!(enter(&three(), &[]), Err(ChangeRefusal::Malformed));
-        assert_eq!(enter(&three(), &[ReplicaChange::AddLearner(NodeId(2))]), Err(ChangeRefusal::Present(NodeId(2))));
-        assert_eq!(enter(&three(), &[ReplicaChange::Promote(NodeId(2))]), Err(ChangeRefusal::Absent(NodeId(2))));
-        let stale = MemberChange { conf_ver: 4, changes: vec![ReplicaChange::Remove(NodeId(2))] };
+        assert_eq!(
+            enter(&three(), &[ReplicaChange::AddLearner(NodeId(2))]),
+            Err(ChangeRefusal::Present(NodeId(2)))
+        );
+        assert_eq!(
+            enter(&three(), &[ReplicaChange::Promote(NodeId(2))]),
+            Err(ChangeRefusal::Absent(NodeId(2)))
+        );
+        let stale = MemberChange {
+            conf_ver: 4,
+            changes: vec![ReplicaChange::Remove(NodeId(2))],
+        };
         assert_eq!(three().enter(&stale), Err(ChangeRefusal::Stale));
     }
 }

@@ -46,7 +46,10 @@ pub struct Store {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("node", &self.node).field("ranges", &self.peers.len()).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("node", &self.node)
+            .field("ranges", &self.peers.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -169,6 +172,9 @@ impl Store {
             if peer.tick() {
                 self.dirty.insert(*range);
             }
+            if peer.hears_nobody() {
+                ask_membership(&mut self.outbox, peer, self.node);
+            }
             if !peer.images.is_empty() {
                 peer.images.retain(|_, pin| pin.until.is_none_or(|until| until > ticks));
             }
@@ -180,7 +186,11 @@ impl Store {
             if peer.lead.is_none() || peer.is_installing() {
                 continue;
             }
-            let found = peer.addresses.iter().find(|(_, at)| **at == node).map(|(replica, _)| *replica);
+            let found = peer
+                .addresses
+                .iter()
+                .find(|(_, at)| **at == node)
+                .map(|(replica, _)| *replica);
             if let Some(replica) = found {
                 peer.node.report_unreachable(replica.0);
                 self.dirty.insert(*range);
@@ -193,7 +203,9 @@ impl Store {
         if self.removing.contains(&range) {
             return;
         }
-        let Some(peer) = self.peers.get_mut(&range) else { return self.want_replica(from, message) };
+        let Some(peer) = self.peers.get_mut(&range) else {
+            return self.want_replica(from, message);
+        };
         if let RaftBody::Gone { descriptor } = message.body {
             if message.to == peer.replica && descriptor.id == range {
                 self.on_removed(descriptor);
@@ -231,14 +243,40 @@ impl Store {
         peer.observe();
     }
 
-    /// Tells a removed replica that it is one; only candidates ask.
+    /// Tells a removed replica that it is one, if it asks for votes or for this. Only a leader can be sure of it;
+    /// others pass the question on, once.
     fn tell_gone(&mut self, from: NodeId, message: &RaftMessage) {
-        let Some(peer) = self.peers.get(&message.range) else { return };
-        let (RaftBody::Vote { .. }, Some(descriptor)) = (&message.body, &peer.descriptor) else { return };
-        let body = RaftBody::Gone { descriptor: descriptor.as_ref().clone() };
-        let (range, term) = (message.range, peer.term());
-        let reply = RaftMessage { range, to: message.from, from: message.to, term, body };
-        self.outbox.entry(from).or_default().push(reply);
+        let Some(peer) = self.peers.get(&message.range) else {
+            return;
+        };
+        let node = match message.body {
+            RaftBody::Vote { .. } => from,
+            RaftBody::AskMembership { node } => node,
+            _ => return,
+        };
+        let (to, leader) = (message.from, ReplicaId(peer.node.raft.leader_id));
+        let (node, to, from, body) = match (&peer.descriptor, peer.leader()) {
+            (Some(descriptor), _) if peer.members_settled() => (
+                node,
+                to,
+                peer.replica,
+                RaftBody::Gone {
+                    descriptor: descriptor.as_ref().clone(),
+                },
+            ),
+            (_, Some(at)) if leader != peer.replica && node == from => {
+                (at, leader, to, RaftBody::AskMembership { node })
+            }
+            _ => return,
+        };
+        let reply = RaftMessage {
+            range: message.range,
+            to,
+            from,
+            term: peer.term(),
+            body,
+        };
+        self.outbox.entry(node).or_default().push(reply);
     }
 
     /// A message for a range that this store does not hold: the applier decides whether a replica may be created.
@@ -273,23 +311,37 @@ impl Store {
     }
 
     fn on_created(&mut self, range: RangeId, replica: Option<ReplicaId>) -> Result<(), Error> {
-        let Some((_, messages)) = self.creating.remove(&range) else { return Ok(()) };
+        let Some((_, messages)) = self.creating.remove(&range) else {
+            return Ok(());
+        };
         if let (Some(replica), false) = (replica, self.peers.contains_key(&range)) {
             let serial = self.next_serial();
             let (applied, begin) = (Position::default(), Position::default());
-            self.insert_peer(super::peer::PeerStart { range, replica, serial, descriptor: None, applied, begin })?;
+            self.insert_peer(super::peer::PeerStart {
+                range,
+                replica,
+                serial,
+                descriptor: None,
+                applied,
+                begin,
+            })?;
         }
         if self.peers.contains_key(&range) {
-            messages.into_iter().for_each(|(from, message)| self.on_message(from, message));
+            messages
+                .into_iter()
+                .for_each(|(from, message)| self.on_message(from, message));
         }
         Ok(())
     }
 
     fn on_applied(&mut self, result: ApplyResult) {
         let done = match result {
-            ApplyResult::Entries { range, serial, applied, changes } => {
-                self.on_entries(range, serial, applied, changes)
-            }
+            ApplyResult::Entries {
+                range,
+                serial,
+                applied,
+                changes,
+            } => self.on_entries(range, serial, applied, changes),
             ApplyResult::Created { range, replica } => self.on_created(range, replica),
             ApplyResult::Installed { range, serial } => self.on_installed(range, serial),
             ApplyResult::Destroyed { range } => self.on_destroyed(range),
@@ -312,20 +364,19 @@ impl Store {
         }
         for change in changes {
             match change {
-                RangeChange::Members { raft, descriptor } => self.on_members(range, &raft, descriptor)?,
+                RangeChange::Members {
+                    index,
+                    raft,
+                    descriptor,
+                } => self.on_members(range, index, &raft, descriptor)?,
                 RangeChange::Split { left, right } => self.on_split(range, left, right)?,
             }
         }
         let Some(peer) = self.touch(range) else { return Ok(()) };
         peer.node.advance_apply_to(applied.index);
         peer.observe();
-        let alone = peer.votes_alone() && peer.lead.is_none();
-        if alone {
+        if peer.votes_alone() && peer.lead.is_none() {
             peer.campaign();
-        }
-        let smallest = peer.descriptor.as_ref().filter(|now| now.replica(peer.replica).is_none());
-        if let Some(smallest) = smallest.map(|descriptor| descriptor.next_replica) {
-            self.leave_range(range, smallest);
         }
         Ok(())
     }
@@ -341,7 +392,9 @@ impl Store {
         peer.set_descriptor(left);
         let leads = peer.lead.is_some();
         let Some(right) = right else { return Ok(()) };
-        let Some(replica) = right.replica_on(self.node).map(|member| member.replica) else { return Ok(()) };
+        let Some(replica) = right.replica_on(self.node).map(|member| member.replica) else {
+            return Ok(());
+        };
         let right_id = right.id;
         self.insert_new(right, replica)?;
         if leads && let Some(peer) = self.touch(right_id) {
@@ -350,13 +403,18 @@ impl Store {
         Ok(())
     }
 
-    /// A descriptor newer than ours: if it leaves our replica out, the replica goes.
+    /// A descriptor not older than ours: if it leaves our replica out, the replica goes.
     fn on_removed(&mut self, descriptor: RangeDescriptor) {
-        let Some(peer) = self.peers.get(&descriptor.id) else { return };
-        let newer = peer.descriptor.as_ref().is_none_or(|ours| descriptor.is_newer_than(ours));
+        let Some(peer) = self.peers.get(&descriptor.id) else {
+            return;
+        };
+        let older = peer
+            .descriptor
+            .as_ref()
+            .is_some_and(|ours| ours.is_newer_than(&descriptor));
         let excluded = descriptor.replica(peer.replica).is_none() && peer.replica < descriptor.next_replica;
-        if newer && excluded && !peer.is_installing() {
-            self.destroy(descriptor.id, descriptor.next_replica);
+        if !older && excluded && !peer.is_installing() {
+            self.destroy(descriptor.id, descriptor.smallest_on(self.node));
         }
     }
 
@@ -382,11 +440,18 @@ impl Store {
     pub(super) fn publish_role(&mut self, range: RangeId) {
         let Some(peer) = self.peers.get_mut(&range) else { return };
         let now = (peer.term(), peer.role());
-        let Some(descriptor) = peer.descriptor.clone().filter(|_| now != peer.published) else { return };
+        let Some(descriptor) = peer.descriptor.clone().filter(|_| now != peer.published) else {
+            return;
+        };
         peer.published = now.clone();
         let (term, role) = now;
         self.views.set_role(range, term, role.clone());
-        self.notices.push(Notice::Role(RoleChange { range, term, role, descriptor }));
+        self.notices.push(Notice::Role(RoleChange {
+            range,
+            term,
+            role,
+            descriptor,
+        }));
     }
 
     /// Hands out what passes have gathered.
@@ -397,5 +462,20 @@ impl Store {
         for notice in self.notices.drain(..) {
             sink.notice(notice);
         }
+    }
+}
+
+/// Asks everybody whom a replica without a vote knows whether it is still a member.
+fn ask_membership(outbox: &mut BTreeMap<NodeId, Vec<RaftMessage>>, peer: &Peer, node: NodeId) {
+    for (to, at) in peer.addresses.iter().filter(|(to, _)| **to != peer.replica) {
+        let (range, from, term) = (peer.range, peer.replica, peer.term().max(1));
+        let message = RaftMessage {
+            range,
+            to: *to,
+            from,
+            term,
+            body: RaftBody::AskMembership { node },
+        };
+        outbox.entry(*at).or_default().push(message);
     }
 }

@@ -64,9 +64,15 @@ pub fn raft_loop<S: EffectSink>(
             if store.is_stopped() {
                 return Ok(());
             }
-            let Ok(first) = inbox.receiver.recv() else { return Ok(()) };
+            let Ok(first) = inbox.receiver.recv() else {
+                return Ok(());
+            };
             store.handle(first);
-            inbox.receiver.try_iter().take(BATCH).for_each(|event| store.handle(event));
+            inbox
+                .receiver
+                .try_iter()
+                .take(BATCH)
+                .for_each(|event| store.handle(event));
         }
     })
 }
@@ -94,7 +100,9 @@ pub fn apply_loop(mut applier: Applier, tasks: &Receiver<Vec<ApplyTask>>, to_raf
 fn guarded(run: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
     std::panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message");
+        let text = text
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("a panic without a message");
         Err(Error::Poisoned(text.to_owned()))
     })
 }

@@ -92,7 +92,8 @@ pub enum Event {
         /// The node.
         node: NodeId,
     },
-    /// The newest descriptor of a range that this store may have been removed from (read from its leader).
+    /// The newest descriptor of a range that this store may have been removed from, as the directory has it. For
+    /// replicas that missed so much that they know no member any more; others ask the members themselves.
     Removed {
         /// The descriptor.
         descriptor: RangeDescriptor,
@@ -318,6 +319,8 @@ pub enum ApplyResult {
 pub enum RangeChange {
     /// Another membership.
     Members {
+        /// The entry's index.
+        index: u64,
         /// What raft-rs has to do.
         raft: ConfChangeV2,
         /// The new descriptor.
@@ -334,5 +337,10 @@ pub enum RangeChange {
 
 /// The view of a replica that nobody leads yet.
 pub(super) fn idle_view(descriptor: Arc<RangeDescriptor>, applied: u64) -> ReplicaView {
-    ReplicaView { descriptor, term: 0, role: Role::Follower(None), applied }
+    ReplicaView {
+        descriptor,
+        term: 0,
+        role: Role::Follower(None),
+        applied,
+    }
 }

@@ -32,11 +32,28 @@ impl Store {
         let wanted = peer.node.mut_store().take_wanted();
         let Some(lead) = peer.lead else { return };
         for to in wanted {
-            let Some(node) = peer.addresses.get(&to).copied().filter(|_| !peer.images.contains_key(&to)) else {
+            let Some(node) = peer
+                .addresses
+                .get(&to)
+                .copied()
+                .filter(|_| !peer.images.contains_key(&to))
+            else {
                 continue;
             };
-            peer.images.insert(to, Pin { index: peer.node.raft.raft_log.applied, until: None });
-            let request = ImageRequest { range, node, to, from: peer.replica, term: lead.term };
+            peer.images.insert(
+                to,
+                Pin {
+                    index: peer.node.raft.raft_log.applied,
+                    until: None,
+                },
+            );
+            let request = ImageRequest {
+                range,
+                node,
+                to,
+                from: peer.replica,
+                term: lead.term,
+            };
             self.notices.push(Notice::ImageWanted(request));
         }
     }
@@ -85,7 +102,9 @@ impl Store {
 
     fn check_image(&self, header: &ImageHeader) -> Result<Offer, &'static str> {
         let descriptor = &header.descriptor;
-        let Some(peer) = self.peers.get(&descriptor.id) else { return Err("no replica of the range here") };
+        let Some(peer) = self.peers.get(&descriptor.id) else {
+            return Err("no replica of the range here");
+        };
         if header.to != peer.replica || peer.incoming.is_some() {
             return Err("for another replica, or beside another image");
         }
@@ -96,9 +115,16 @@ impl Store {
         if !header.floors.iter().all(|(suffix, _)| is_floor(suffix)) {
             return Err("local state other than floors");
         }
-        let overlaps = self.peers.values().filter(|other| other.range != descriptor.id).any(|other| {
-            other.descriptor.as_ref().is_some_and(|held| held.span.overlaps(&descriptor.span))
-        });
+        let overlaps = self
+            .peers
+            .values()
+            .filter(|other| other.range != descriptor.id)
+            .any(|other| {
+                other
+                    .descriptor
+                    .as_ref()
+                    .is_some_and(|held| held.span.overlaps(&descriptor.span))
+            });
         if overlaps {
             return Err("another replica here holds keys of it");
         }
@@ -106,15 +132,27 @@ impl Store {
             return Ok(Offer::New);
         }
         let ours = peer.node.store().term_at(header.index);
-        if ours.is_none_or(|term| term == header.entry_term) { Ok(Offer::Known) } else { Err("contradicts the log") }
+        if ours.is_none_or(|term| term == header.entry_term) {
+            Ok(Offer::Known)
+        } else {
+            Err("contradicts the log")
+        }
     }
 
     /// The image is in the engine: forget the log that it replaces, then let the held `Ready` go on.
     pub(super) fn on_installed(&mut self, range: RangeId, serial: u64) -> Result<(), Error> {
-        let Some(peer) = self.peers.get_mut(&range).filter(|peer| peer.serial == serial) else { return Ok(()) };
-        let Some(Incoming::Installing(mut ready, descriptor, position)) = peer.incoming.take() else { return Ok(()) };
+        let Some(peer) = self.peers.get_mut(&range).filter(|peer| peer.serial == serial) else {
+            return Ok(());
+        };
+        let Some(Incoming::Installing(mut ready, descriptor, position)) = peer.incoming.take() else {
+            return Ok(());
+        };
         let hard_state = Some(peer.node.raft.hard_state());
-        let group = GroupAppend { reset: true, hard_state, ..GroupAppend::new(range) };
+        let group = GroupAppend {
+            reset: true,
+            hard_state,
+            ..GroupAppend::new(range)
+        };
         self.log.append(LogBatch { groups: vec![group] }, true)?;
         peer.node.mut_store().installed(position);
         peer.set_descriptor(descriptor);
@@ -139,7 +177,9 @@ enum Offer {
 
 fn check_members(descriptor: &RangeDescriptor, node: NodeId, header: &ImageHeader) -> Result<(), &'static str> {
     let ids: BTreeSet<ReplicaId> = descriptor.replicas.iter().map(|member| member.replica).collect();
-    let valid = ids.iter().all(|id| (1..MAX_NUMBER).contains(&id.0) && *id < descriptor.next_replica);
+    let valid = ids
+        .iter()
+        .all(|id| (1..MAX_NUMBER).contains(&id.0) && *id < descriptor.next_replica);
     if ids.len() != descriptor.replicas.len() || !valid || descriptor.conf_state().voters.is_empty() {
         return Err("impossible membership");
     }
@@ -165,16 +205,31 @@ fn step_image(peer: &mut Peer, image: Box<Image>) -> bool {
 }
 
 fn step_snapshot(peer: &mut Peer, header: &ImageHeader) {
-    let mut metadata = SnapshotMetadata { index: header.index, term: header.entry_term, ..Default::default() };
+    let mut metadata = SnapshotMetadata {
+        index: header.index,
+        term: header.entry_term,
+        ..Default::default()
+    };
     metadata.set_conf_state(header.descriptor.conf_state());
     let mut snapshot = Snapshot::default();
     snapshot.set_metadata(metadata);
-    let mut message = Message { to: header.to.0, from: header.from.0, term: header.term, ..Default::default() };
+    let mut message = Message {
+        to: header.to.0,
+        from: header.from.0,
+        term: header.term,
+        ..Default::default()
+    };
     message.set_msg_type(MessageType::MsgSnapshot);
     message.set_snapshot(snapshot);
     if peer.descriptor.is_none() {
         // The answer goes to the leader's node, which this replica may not have met.
-        peer.addresses.extend(header.descriptor.replicas.iter().map(|member| (member.replica, member.node)));
+        peer.addresses.extend(
+            header
+                .descriptor
+                .replicas
+                .iter()
+                .map(|member| (member.replica, member.node)),
+        );
     }
     if let Err(error) = peer.node.step(message) {
         tracing::debug!(range = %peer.range, %error, "image refused");

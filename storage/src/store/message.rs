@@ -7,7 +7,7 @@
 //! have their own stream), no local kinds. The data of a membership entry is our own encoding of the change, so that
 //! no receiver parses protobuf.
 
-use crate::{RangeDescriptor, RangeId, ReplicaId};
+use crate::{NodeId, RangeDescriptor, RangeId, ReplicaId};
 use bincode::{Decode, Encode};
 use bytes::Bytes;
 use raft::eraftpb::{Entry, EntryType, Message, MessageType};
@@ -95,6 +95,12 @@ pub enum RaftBody {
     },
     /// Campaign now: leadership is handed over.
     TimeoutNow,
+    /// A replica hears no leader: is it still a member? Members pass it on to their leader, which answers with
+    /// [`RaftBody::Gone`] if it is not.
+    AskMembership {
+        /// The node of the replica that asks.
+        node: NodeId,
+    },
     /// The receiver is no longer part of the range; here is the newest descriptor known.
     Gone {
         /// A descriptor that the sender has applied.
@@ -165,26 +171,41 @@ pub(super) fn to_wire(range: RangeId, mut message: Message) -> Option<RaftMessag
             commit: message.commit,
             commit_term: message.commit_term,
         },
-        MessageType::MsgHeartbeat => {
-            RaftBody::Heartbeat { commit: message.commit, round: round_from(&message.context) }
-        }
-        MessageType::MsgHeartbeatResponse => {
-            RaftBody::HeartbeatReply { commit: message.commit, round: round_from(&message.context) }
-        }
+        MessageType::MsgHeartbeat => RaftBody::Heartbeat {
+            commit: message.commit,
+            round: round_from(&message.context),
+        },
+        MessageType::MsgHeartbeatResponse => RaftBody::HeartbeatReply {
+            commit: message.commit,
+            round: round_from(&message.context),
+        },
         MessageType::MsgTimeoutNow => RaftBody::TimeoutNow,
         _ => return None,
     };
-    Some(RaftMessage { range, to: ReplicaId(message.to), from: ReplicaId(message.from), term: message.term, body })
+    Some(RaftMessage {
+        range,
+        to: ReplicaId(message.to),
+        from: ReplicaId(message.from),
+        term: message.term,
+        body,
+    })
 }
 
-/// Our message as raft-rs'; `None` for [`RaftBody::Gone`], which is for the store.
+/// Our message as raft-rs'; `None` for those that are for the store.
 pub(super) fn from_wire(wire: RaftMessage) -> Option<Message> {
-    let mut message = Message::default();
-    message.to = wire.to.0;
-    message.from = wire.from.0;
-    message.term = wire.term;
+    let mut message = Message {
+        to: wire.to.0,
+        from: wire.from.0,
+        term: wire.term,
+        ..Default::default()
+    };
     match wire.body {
-        RaftBody::Append { index, log_term, commit, entries } => {
+        RaftBody::Append {
+            index,
+            log_term,
+            commit,
+            entries,
+        } => {
             message.set_msg_type(MessageType::MsgAppend);
             message.index = index;
             message.log_term = log_term;
@@ -198,8 +219,19 @@ pub(super) fn from_wire(wire: RaftMessage) -> Option<Message> {
             message.reject = reject.is_some();
             (message.reject_hint, message.log_term) = reject.unwrap_or_default();
         }
-        RaftBody::Vote { pre, index, log_term, commit, commit_term, transfer } => {
-            let kind = if pre { MessageType::MsgRequestPreVote } else { MessageType::MsgRequestVote };
+        RaftBody::Vote {
+            pre,
+            index,
+            log_term,
+            commit,
+            commit_term,
+            transfer,
+        } => {
+            let kind = if pre {
+                MessageType::MsgRequestPreVote
+            } else {
+                MessageType::MsgRequestVote
+            };
             message.set_msg_type(kind);
             message.index = index;
             message.log_term = log_term;
@@ -209,8 +241,17 @@ pub(super) fn from_wire(wire: RaftMessage) -> Option<Message> {
                 message.context = Bytes::from_static(TRANSFER);
             }
         }
-        RaftBody::VoteReply { pre, reject, commit, commit_term } => {
-            let kind = if pre { MessageType::MsgRequestPreVoteResponse } else { MessageType::MsgRequestVoteResponse };
+        RaftBody::VoteReply {
+            pre,
+            reject,
+            commit,
+            commit_term,
+        } => {
+            let kind = if pre {
+                MessageType::MsgRequestPreVoteResponse
+            } else {
+                MessageType::MsgRequestVoteResponse
+            };
             message.set_msg_type(kind);
             message.reject = reject;
             message.commit = commit;
@@ -227,14 +268,16 @@ pub(super) fn from_wire(wire: RaftMessage) -> Option<Message> {
             message.context = round_to(round);
         }
         RaftBody::TimeoutNow => message.set_msg_type(MessageType::MsgTimeoutNow),
-        RaftBody::Gone { .. } => return None,
+        RaftBody::AskMembership { .. } | RaftBody::Gone { .. } => return None,
     }
     Some(message)
 }
 
 /// The number of a read round as raft-rs carries it.
 pub(super) fn round_to(round: Option<u64>) -> Bytes {
-    round.map(|round| Bytes::copy_from_slice(&round.to_be_bytes())).unwrap_or_default()
+    round
+        .map(|round| Bytes::copy_from_slice(&round.to_be_bytes()))
+        .unwrap_or_default()
 }
 
 /// Reverses [`round_to`].
@@ -244,14 +287,25 @@ pub(super) fn round_from(context: &[u8]) -> Option<u64> {
 
 fn entry_to_wire(mut entry: Entry) -> RaftEntry {
     let change = entry.get_entry_type() != EntryType::EntryNormal;
-    let data = if change { entry.take_context() } else { entry.take_data() };
-    RaftEntry { index: entry.index, term: entry.term, change, data }
+    let data = if change {
+        entry.take_context()
+    } else {
+        entry.take_data()
+    };
+    RaftEntry {
+        index: entry.index,
+        term: entry.term,
+        change,
+        data,
+    }
 }
 
 fn entry_from_wire(wire: RaftEntry) -> Entry {
-    let mut entry = Entry::default();
-    entry.index = wire.index;
-    entry.term = wire.term;
+    let mut entry = Entry {
+        index: wire.index,
+        term: wire.term,
+        ..Default::default()
+    };
     if wire.change {
         entry.set_entry_type(EntryType::EntryConfChangeV2);
         entry.context = wire.data;
@@ -266,21 +320,72 @@ mod tests {
     use super::*;
 
     fn message(body: RaftBody) -> RaftMessage {
-        RaftMessage { range: RangeId(4), to: ReplicaId(2), from: ReplicaId(1), term: 7, body }
+        RaftMessage {
+            range: RangeId(4),
+            to: ReplicaId(2),
+            from: ReplicaId(1),
+            term: 7,
+            body,
+        }
     }
 
     #[test]
     fn every_body_survives_both_conversions() {
-        let entry = |change| RaftEntry { index: 12, term: 7, change, data: Bytes::from_static(b"bytes") };
+        let entry = |change| RaftEntry {
+            index: 12,
+            term: 7,
+            change,
+            data: Bytes::from_static(b"bytes"),
+        };
         let bodies = [
-            RaftBody::Append { index: 11, log_term: 6, commit: 9, entries: vec![entry(false), entry(true)] },
-            RaftBody::AppendReply { index: 11, commit: 9, reject: None },
-            RaftBody::AppendReply { index: 11, commit: 9, reject: Some((8, 5)) },
-            RaftBody::Vote { pre: true, index: 11, log_term: 6, commit: 9, commit_term: 5, transfer: false },
-            RaftBody::Vote { pre: false, index: 11, log_term: 6, commit: 9, commit_term: 5, transfer: true },
-            RaftBody::VoteReply { pre: true, reject: true, commit: 9, commit_term: 5 },
-            RaftBody::VoteReply { pre: false, reject: false, commit: 0, commit_term: 0 },
-            RaftBody::Heartbeat { commit: 9, round: Some(0) },
+            RaftBody::Append {
+                index: 11,
+                log_term: 6,
+                commit: 9,
+                entries: vec![entry(false), entry(true)],
+            },
+            RaftBody::AppendReply {
+                index: 11,
+                commit: 9,
+                reject: None,
+            },
+            RaftBody::AppendReply {
+                index: 11,
+                commit: 9,
+                reject: Some((8, 5)),
+            },
+            RaftBody::Vote {
+                pre: true,
+                index: 11,
+                log_term: 6,
+                commit: 9,
+                commit_term: 5,
+                transfer: false,
+            },
+            RaftBody::Vote {
+                pre: false,
+                index: 11,
+                log_term: 6,
+                commit: 9,
+                commit_term: 5,
+                transfer: true,
+            },
+            RaftBody::VoteReply {
+                pre: true,
+                reject: true,
+                commit: 9,
+                commit_term: 5,
+            },
+            RaftBody::VoteReply {
+                pre: false,
+                reject: false,
+                commit: 0,
+                commit_term: 0,
+            },
+            RaftBody::Heartbeat {
+                commit: 9,
+                round: Some(0),
+            },
             RaftBody::HeartbeatReply { commit: 9, round: None },
             RaftBody::TimeoutNow,
         ];
@@ -295,8 +400,12 @@ mod tests {
 
     #[test]
     fn proposals_and_snapshots_never_leave() {
-        for kind in [MessageType::MsgPropose, MessageType::MsgSnapshot, MessageType::MsgReadIndex, MessageType::MsgHup]
-        {
+        for kind in [
+            MessageType::MsgPropose,
+            MessageType::MsgSnapshot,
+            MessageType::MsgReadIndex,
+            MessageType::MsgHup,
+        ] {
             let mut raft = Message::default();
             raft.set_msg_type(kind);
             assert_eq!(to_wire(RangeId(4), raft), None);

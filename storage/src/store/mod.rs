@@ -51,9 +51,7 @@ mod tests;
 pub use applier::Applier;
 pub use core::Store;
 pub use driver::Inbox;
-pub use event::{
-    ApplyResult, ApplyTask, ChangeOutcome, EffectSink, Effects, Event, ImageRequest, Notice, RoleChange,
-};
+pub use event::{ApplyResult, ApplyTask, ChangeOutcome, EffectSink, Effects, Event, ImageRequest, Notice, RoleChange};
 pub use handle::{ReplicaView, Role, StoreHandle};
 pub use message::{RaftBody, RaftEntry, RaftMessage};
 pub use open::Opened;

@@ -15,9 +15,9 @@ use super::handle::Role;
 use super::message::{round_from, round_to};
 use super::replica_log::ReplicaLog;
 use super::settings::StoreSettings;
+use crate::range::MAX_COMMAND_BYTES;
 use crate::range::image::Image;
 use crate::range::local::Position;
-use crate::range::MAX_COMMAND_BYTES;
 use crate::{Command, Error, LogStore, NodeId, Outcome, RangeDescriptor, RangeId, ReplicaId, codec};
 use raft::eraftpb::{Entry, EntryType, HardState};
 use raft::{RawNode, Ready, StateRole};
@@ -83,6 +83,8 @@ pub(super) struct Peer {
     pub(super) published: (u64, Role),
     pub(super) images: BTreeMap<ReplicaId, Pin>,
     pub(super) incoming: Option<Incoming>,
+    /// Index of the newest membership change that this life of the replica has applied.
+    pub(super) conf_index: u64,
     waiting: VecDeque<(Position, Waiting)>,
     confirms: Confirms,
     seed: u64,
@@ -93,7 +95,10 @@ pub(super) struct Peer {
 impl Peer {
     pub(super) fn new(start: PeerStart, log: &Arc<dyn LogStore>, settings: &StoreSettings) -> Result<Peer, Error> {
         let descriptor = start.descriptor;
-        let conf_state = descriptor.as_ref().map(|descriptor| descriptor.conf_state()).unwrap_or_default();
+        let conf_state = descriptor
+            .as_ref()
+            .map(|descriptor| descriptor.conf_state())
+            .unwrap_or_default();
         let hard_state = hard_state(log.as_ref(), start.range, start.applied, start.begin)?;
         let window = ReplicaLog::open(start.range, log.clone(), start.begin, hard_state, conf_state)?;
         let config = config(settings, start.replica, start.applied.index);
@@ -111,6 +116,7 @@ impl Peer {
             published: (0, Role::Follower(None)),
             images: BTreeMap::new(),
             incoming: None,
+            conf_index: 0,
             waiting: VecDeque::new(),
             confirms: Confirms::default(),
             seed: settings.seed ^ start.range.0.rotate_left(32) ^ start.replica.0,
@@ -125,7 +131,11 @@ impl Peer {
     }
 
     pub(super) fn set_descriptor(&mut self, descriptor: Arc<RangeDescriptor>) {
-        self.addresses = descriptor.replicas.iter().map(|member| (member.replica, member.node)).collect();
+        self.addresses = descriptor
+            .replicas
+            .iter()
+            .map(|member| (member.replica, member.node))
+            .collect();
         self.descriptor = Some(descriptor);
     }
 
@@ -211,6 +221,13 @@ impl Peer {
         something
     }
 
+    /// Whether this is a replica without a vote that has missed its leader for two more election timeouts. One that
+    /// votes would campaign, and learn from the answers if it was removed.
+    pub(super) fn hears_nobody(&self) -> bool {
+        let elapsed = self.node.raft.election_elapsed as u64;
+        !self.node.raft.promotable() && elapsed > 0 && elapsed.is_multiple_of(2 * self.election_ticks)
+    }
+
     pub(super) fn campaign(&mut self) {
         if self.is_installing() || self.lead.is_some() {
             return;
@@ -225,7 +242,12 @@ impl Peer {
     /// Appends the command if this replica leads in its term.
     pub(super) fn propose(&mut self, command: Command, reply: Sender<Outcome>) {
         if self.lead.is_none_or(|lead| lead.term != command.term) || self.node.raft.lead_transferee.is_some() {
-            return answer(reply, Outcome::NotLeader { leader: self.leader().filter(|_| self.lead.is_none()) });
+            return answer(
+                reply,
+                Outcome::NotLeader {
+                    leader: self.leader().filter(|_| self.lead.is_none()),
+                },
+            );
         }
         let data = codec::encode(&command);
         if data.len() > MAX_COMMAND_BYTES {
@@ -245,7 +267,10 @@ impl Peer {
 
     /// Remembers who waits for the entry that was appended last.
     pub(super) fn wait(&mut self, waiting: Waiting) {
-        let position = Position { index: raft_last(&self.node), term: self.term() };
+        let position = Position {
+            index: raft_last(&self.node),
+            term: self.term(),
+        };
         self.waiting.push_back((position, waiting));
     }
 
@@ -284,11 +309,18 @@ impl Peer {
         let last = entries.last()?.index;
         let entries = entries.into_iter().map(|entry| self.with_waiting(entry)).collect();
         self.node.mut_store().evict(last);
-        Some(ApplyTask::Entries { range: self.range, serial: self.serial, entries })
+        Some(ApplyTask::Entries {
+            range: self.range,
+            serial: self.serial,
+            entries,
+        })
     }
 
     fn with_waiting(&mut self, entry: Entry) -> ApplyEntry {
-        let position = Position { index: entry.index, term: entry.term };
+        let position = Position {
+            index: entry.index,
+            term: entry.term,
+        };
         let mut found = None;
         while let Some((at, waiting)) = self.waiting.pop_front_if(|(at, _)| at.index <= position.index) {
             if at == position {
@@ -299,7 +331,12 @@ impl Peer {
         }
         let change = entry.get_entry_type() != EntryType::EntryNormal;
         let data = if change { entry.context } else { entry.data };
-        ApplyEntry { position, change, data, waiting: found }
+        ApplyEntry {
+            position,
+            change,
+            data,
+            waiting: found,
+        }
     }
 }
 
@@ -328,17 +365,19 @@ fn config(settings: &StoreSettings, replica: ReplicaId, applied: u64) -> raft::C
 
 /// The hard state to start with. The commit index is written lazily, so what is applied may be ahead of it; a replica
 /// that was just created has none.
-fn hard_state(
-    log: &dyn LogStore,
-    range: RangeId,
-    applied: Position,
-    begin: Position,
-) -> Result<HardState, Error> {
+fn hard_state(log: &dyn LogStore, range: RangeId, applied: Position, begin: Position) -> Result<HardState, Error> {
     let mut state = log.hard_state(range)?.unwrap_or_default();
     if state.term < begin.term {
-        state = HardState { term: begin.term, ..HardState::default() };
+        state = HardState {
+            term: begin.term,
+            ..HardState::default()
+        };
     }
-    state.commit = if begin.index == 0 { 0 } else { state.commit.max(applied.index) };
+    state.commit = if begin.index == 0 {
+        0
+    } else {
+        state.commit.max(applied.index)
+    };
     Ok(state)
 }
 

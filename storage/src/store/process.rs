@@ -1,13 +1,13 @@
 //! One pass: `Ready` of every dirty group, one log batch, one fsync, then what may leave only after it.
 
+use super::Store;
 use super::event::{ApplyTask, EffectSink};
 use super::message::{RaftMessage, to_wire};
 use super::peer::{Incoming, Peer};
-use super::Store;
 use crate::log::{GroupAppend, LogBatch};
 use crate::{Error, NodeId, RangeId, ReplicaId};
-use raft::eraftpb::{Entry, Message};
 use raft::Ready;
+use raft::eraftpb::{Entry, EntryType, Message};
 use std::collections::BTreeMap;
 
 /// What one pass gathers before its fsync.
@@ -54,7 +54,9 @@ impl Store {
     }
 
     fn collect(&mut self, range: RangeId, pass: &mut Pass) -> Result<(), Error> {
-        let Some(peer) = self.peers.get_mut(&range).filter(|peer| !peer.is_installing()) else { return Ok(()) };
+        let Some(peer) = self.peers.get_mut(&range).filter(|peer| !peer.is_installing()) else {
+            return Ok(());
+        };
         peer.begin_confirm();
         if !peer.node.has_ready() {
             return self.settle(range);
@@ -69,19 +71,29 @@ impl Store {
             self.tasks.push(task);
             return Ok(());
         }
-        self.tasks.extend(peer.hand_over(ready.take_committed_entries()));
+        let committed = ready.take_committed_entries();
+        let saves_commit = committed
+            .iter()
+            .any(|entry| entry.get_entry_type() != EntryType::EntryNormal);
+        self.tasks.extend(peer.hand_over(committed));
         let entries = ready.take_entries();
-        if ready.must_sync() {
+        if ready.must_sync() || saves_commit {
             self.log_bytes += entries.iter().map(|entry| entry.data.len() as u64 + 64).sum::<u64>();
             let hard_state = Some(peer.node.raft.hard_state());
-            pass.batch.groups.push(GroupAppend { entries: entries.clone(), hard_state, ..GroupAppend::new(range) });
+            pass.batch.groups.push(GroupAppend {
+                entries: entries.clone(),
+                hard_state,
+                ..GroupAppend::new(range)
+            });
         }
         pass.taken.push((range, ready, entries));
         Ok(())
     }
 
     fn advance(&mut self, range: RangeId, mut ready: Ready, entries: Vec<Entry>) -> Result<(), Error> {
-        let Some(peer) = self.peers.get_mut(&range) else { return Ok(()) };
+        let Some(peer) = self.peers.get_mut(&range) else {
+            return Ok(());
+        };
         post(&mut self.outbox, peer, ready.take_persisted_messages());
         peer.node.mut_store().appended(entries);
         let mut light = peer.node.advance_append(ready);
@@ -95,7 +107,9 @@ impl Store {
 
     /// What follows every step of a group: read errors, images that its followers need, its role.
     pub(super) fn settle(&mut self, range: RangeId) -> Result<(), Error> {
-        let Some(peer) = self.peers.get_mut(&range) else { return Ok(()) };
+        let Some(peer) = self.peers.get_mut(&range) else {
+            return Ok(());
+        };
         if let Some(error) = peer.node.mut_store().take_failure() {
             return Err(error);
         }
@@ -108,7 +122,9 @@ impl Store {
 /// Sorts a group's messages by destination node.
 pub(super) fn post(outbox: &mut BTreeMap<NodeId, Vec<RaftMessage>>, peer: &Peer, messages: Vec<Message>) {
     for message in messages {
-        let Some(node) = peer.addresses.get(&ReplicaId(message.to)) else { continue };
+        let Some(node) = peer.addresses.get(&ReplicaId(message.to)) else {
+            continue;
+        };
         if let Some(wire) = to_wire(peer.range, message) {
             outbox.entry(*node).or_default().push(wire);
         }
@@ -118,9 +134,20 @@ pub(super) fn post(outbox: &mut BTreeMap<NodeId, Vec<RaftMessage>>, peer: &Peer,
 /// The image behind a snapshot goes to the applier; the `Ready` waits until it is in the engine.
 fn hold(peer: &mut Peer, ready: Ready) -> Result<ApplyTask, Error> {
     let Some(Incoming::Stepped(image)) = peer.incoming.take() else {
-        return Err(Error::Poisoned(format!("{} restores a snapshot without an image", peer.range)));
+        return Err(Error::Poisoned(format!(
+            "{} restores a snapshot without an image",
+            peer.range
+        )));
     };
     let descriptor = std::sync::Arc::new(image.header.descriptor.clone());
-    peer.incoming = Some(Incoming::Installing(Box::new(ready), descriptor, image.header.position()));
-    Ok(ApplyTask::Install { range: peer.range, serial: peer.serial, image })
+    peer.incoming = Some(Incoming::Installing(
+        Box::new(ready),
+        descriptor,
+        image.header.position(),
+    ));
+    Ok(ApplyTask::Install {
+        range: peer.range,
+        serial: peer.serial,
+        image,
+    })
 }

@@ -130,10 +130,12 @@ mod tests {
 
     /// The state after `message` in each state; `Err` is corruption.
     fn row(message: Message) -> [Result<RegisterState, ()>; 7] {
-        [None, Pending, Prepared, PreCommit, PreAbort, Committed, Aborted].map(|state| match step(core(state), message) {
-            Step::Keep => Ok(state),
-            Step::Become(core) => Ok(core.state),
-            Step::Corrupt => Err(()),
+        [None, Pending, Prepared, PreCommit, PreAbort, Committed, Aborted].map(|state| {
+            match step(core(state), message) {
+                Step::Keep => Ok(state),
+                Step::Become(core) => Ok(core.state),
+                Step::Corrupt => Err(()),
+            }
         })
     }
 
@@ -161,10 +163,7 @@ mod tests {
         );
         assert_eq!(row(Message::DoCommit { commit_id: TxnId(21) })[5], Err(()), "one attempt, one ID");
         assert_eq!(row(Message::DoAbort), ok([Aborted, Aborted, Aborted, Aborted, Aborted, Committed, Aborted]));
-        assert_eq!(
-            row(Message::Settle),
-            ok([Aborted, Aborted, Prepared, PreCommit, PreAbort, Committed, Aborted])
-        );
+        assert_eq!(row(Message::Settle), ok([Aborted, Aborted, Prepared, PreCommit, PreAbort, Committed, Aborted]));
     }
 
     #[test]

@@ -161,7 +161,9 @@ impl Steps {
 
     /// Makes `key` a border between steps.
     fn cut(&mut self, key: &[u8]) {
-        let Some((_, step)) = self.0.range_mut::<[u8], _>((Bound::Unbounded, Bound::Excluded(key))).next_back() else { return };
+        let Some((_, step)) = self.0.range_mut::<[u8], _>((Bound::Unbounded, Bound::Excluded(key))).next_back() else {
+            return;
+        };
         if key < step.end.as_slice() {
             let right = Step { end: std::mem::replace(&mut step.end, key.to_vec()), promise: step.promise };
             self.0.insert(key.to_vec(), right);

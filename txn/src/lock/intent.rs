@@ -69,12 +69,7 @@ impl Intents {
     }
 
     /// The keys of `span`, with their holders, for which a read at `at` by `attempt` must wait.
-    pub fn blocks_span(
-        &self,
-        span: &Span,
-        at: TxnId,
-        attempt: Attempt,
-    ) -> impl Iterator<Item = (&[u8], &Holder)> {
+    pub fn blocks_span(&self, span: &Span, at: TxnId, attempt: Attempt) -> impl Iterator<Item = (&[u8], &Holder)> {
         let inside = self.by_key.range::<[u8], _>(super::bounds(span));
         inside
             .filter_map(|(key, id)| Some((key.as_slice(), self.holders.get(id)?)))

@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn forgetting_raises_the_low_water_mark() {
         let mut recent = Recent::new(TxnId(0));
-        for n in 1..=2 * MAX_KEYS as u64 {
+        for n in 1..=MAX_KEYS as u64 {
             recent.wrote(n.to_be_bytes().to_vec(), TxnId(n));
         }
         let first = Span::point(&1u64.to_be_bytes());

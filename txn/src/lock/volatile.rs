@@ -72,7 +72,9 @@ impl LockTable {
         if !self.keys.contains_key(key) {
             self.keys.insert(key.to_vec(), Entry::default());
         }
-        let Some(entry) = self.keys.get_mut(key) else { return false };
+        let Some(entry) = self.keys.get_mut(key) else {
+            return false;
+        };
         if entry.holds(owner.attempt, mode) {
             return true;
         }
@@ -101,7 +103,9 @@ impl LockTable {
     /// Takes a waiting request out of its queue.
     pub fn cancel(&mut self, ticket: Ticket) -> Vec<Wake> {
         let mut wakes = Vec::new();
-        let Some(key) = self.waiting.remove(&ticket) else { return wakes };
+        let Some(key) = self.waiting.remove(&ticket) else {
+            return wakes;
+        };
         if let Some(entry) = self.keys.get_mut(&key) {
             entry.queue.retain(|waiter| waiter.ticket != ticket);
         }
@@ -114,7 +118,9 @@ impl LockTable {
         let mut wakes = Vec::new();
         let entry = self.waiting.get(&ticket).and_then(|key| self.keys.get(key));
         let Some(entry) = entry else { return wakes };
-        let Some(waiter) = entry.queue.iter().find(|waiter| waiter.ticket == ticket).copied() else { return wakes };
+        let Some(waiter) = entry.queue.iter().find(|waiter| waiter.ticket == ticket).copied() else {
+            return wakes;
+        };
         let victims: Vec<Attempt> = entry
             .holders
             .iter()

@@ -23,3 +23,6 @@ mod write;
 pub use read::{Limits, Scanned, changed_in, newest, read_at, scan_at};
 pub use version::{Version, decode_newest, encode_newest, newest_id};
 pub use write::Batch;
+
+#[cfg(test)]
+mod tests;

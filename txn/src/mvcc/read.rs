@@ -23,7 +23,9 @@ pub fn read_at(engine: &dyn Engine, key: &[u8], at: TxnId) -> Result<Option<Byte
 /// The newest version of `key` in History with an ID <= `at`.
 fn older(engine: &dyn Engine, key: &[u8], at: TxnId) -> Result<Option<Version>, Error> {
     let span = Span::new(version::history_key(key, at), keys::prefix_end(&keys::escape_terminated(key)));
-    let Some(pair) = engine.scan(Keyspace::History, &span).next() else { return Ok(None) };
+    let Some(pair) = engine.scan(Keyspace::History, &span).next() else {
+        return Ok(None);
+    };
     let (engine_key, stored) = pair?;
     Ok(Some(Version { id: version::history_id(&engine_key)?, value: version::decode_history(&stored)? }))
 }
@@ -49,19 +51,15 @@ pub struct Scanned {
 }
 
 /// The pairs of `span` as of `at`, ascending or descending.
-pub fn scan_at(
-    engine: &dyn Engine,
-    span: &Span,
-    at: TxnId,
-    reverse: bool,
-    limits: Limits,
-) -> Result<Scanned, Error> {
+pub fn scan_at(engine: &dyn Engine, span: &Span, at: TxnId, reverse: bool, limits: Limits) -> Result<Scanned, Error> {
     let mut scanned = Scanned::default();
     let mut bytes = 0;
     for pair in data_pairs(engine, span, reverse) {
         let (key, stored) = pair?;
         scanned.greatest = scanned.greatest.max(version::newest_id(&stored)?);
-        let Some(value) = visible(engine, &key, &stored, at)? else { continue };
+        let Some(value) = visible(engine, &key, &stored, at)? else {
+            continue;
+        };
         bytes += key.len() + value.len();
         let full = scanned.pairs.len() + 1 >= limits.pairs || bytes >= limits.bytes;
         scanned.pairs.push((key, value));
@@ -98,7 +96,9 @@ fn rest(span: &Span, key: &[u8], reverse: bool) -> Option<Span> {
 /// The first key of `span` that has a version in `(from, to]`; tombstones count.
 pub fn changed_in(engine: &dyn Engine, span: &Span, from: TxnId, to: TxnId) -> Result<Option<Vec<u8>>, Error> {
     if let Some(key) = single_key(span) {
-        let Some(stored) = engine.get(Keyspace::Data, key)? else { return Ok(None) };
+        let Some(stored) = engine.get(Keyspace::Data, key)? else {
+            return Ok(None);
+        };
         return Ok(changed(engine, key, &stored, from, to)?.then(|| key.to_vec()));
     }
     for pair in engine.scan(Keyspace::Data, span) {

@@ -75,12 +75,7 @@ impl Participant {
 
     /// A refusal is answered with the outcome if there is one. Being wounded is not remembered for ever, so it is made
     /// permanent before it is answered; the other refusals are permanent by themselves.
-    async fn refuse_one(
-        self: &Arc<Self>,
-        view: &ReplicaView,
-        record: &RecordKey,
-        halt: Halt,
-    ) -> Result<Reply, Halt> {
+    async fn refuse_one(self: &Arc<Self>, view: &ReplicaView, record: &RecordKey, halt: Halt) -> Result<Reply, Halt> {
         if *halt == Reply::Wounded {
             return self.refuse(view, record, halt).await;
         }

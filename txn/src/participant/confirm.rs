@@ -12,8 +12,11 @@ use tokio::sync::oneshot;
 #[derive(Debug, Default)]
 pub(super) struct Rounds {
     running: bool,
-    next: Vec<(TxnId, oneshot::Sender<bool>)>,
+    next: Vec<Asking>,
 }
+
+/// A read that waits for a round, with the ID that it wants to promise.
+type Asking = (TxnId, oneshot::Sender<bool>);
 
 impl Rounds {
     /// Nobody waits any more.
@@ -58,7 +61,7 @@ impl Participant {
     }
 
     /// Those who wait, and the greatest ID known to be handed out before the round starts.
-    fn next_round(&self) -> Option<(Vec<(TxnId, oneshot::Sender<bool>)>, TxnId)> {
+    fn next_round(&self) -> Option<(Vec<Asking>, TxnId)> {
         let mut state = self.state.lock();
         let waiting = std::mem::take(&mut state.confirm.next);
         if waiting.is_empty() {

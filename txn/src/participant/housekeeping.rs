@@ -79,7 +79,9 @@ impl Participant {
     }
 
     async fn terminate(&self, record: &RecordKey) {
-        let Some(resolver) = self.seams.resolver.get().and_then(std::sync::Weak::upgrade) else { return };
+        let Some(resolver) = self.seams.resolver.get().and_then(std::sync::Weak::upgrade) else {
+            return;
+        };
         let mut plan = match self.plan(record) {
             Ok(plan) => plan,
             Err(error) => {

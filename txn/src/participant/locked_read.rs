@@ -146,7 +146,9 @@ impl Locker<'_> {
     fn not_yet_locked(&self, results: &[ReadResult]) -> Vec<Vec<u8>> {
         let mut found = Vec::new();
         for result in results {
-            let ReadResult::Pairs { pairs, .. } = result else { continue };
+            let ReadResult::Pairs { pairs, .. } = result else {
+                continue;
+            };
             let new = pairs.iter().filter(|(key, _)| !self.locked.contains(&**key) && !self.skipped.contains(&**key));
             found.extend(new.map(|(key, _)| key.to_vec()));
         }

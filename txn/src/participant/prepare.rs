@@ -58,30 +58,34 @@ impl Participant {
         }
         let header = next_header(before.as_ref(), &prepare, min_c, becomes);
         let batch = self.intents(record, &prepare, before.as_ref(), &header)?;
+        let core = header.core;
         let holder = Holder {
             record: record.clone(),
-            start: prepare.meta.start,
+            start: header.start,
             state: becomes,
-            min_c: header.core.min_c,
+            min_c: core.min_c,
             commit_id: None,
             keys,
         };
         let generation = view.descriptor.generation;
         let entry = Entry { generation, batch, admin: None, latched: Some(latched), wrote: None };
-        let now = self.runtime.now();
-        let applied = self
-            .propose(entry, move |state| {
-                let attempt = holder.record.attempt;
-                state.hold(holder, now);
-                if becomes == RegisterState::Prepared {
-                    state.unlock(attempt);
-                }
-            })
-            .await?;
-        match applied {
+        match self.propose_holder(entry, holder).await? {
             Applied::Yes => Ok(Reply::Register(Header::register(Some(&header), Plan::default()))),
             Applied::Guard(_) => Err(Box::new(Reply::NotReady)),
         }
+    }
+
+    /// Once the intents are in the engine, the index knows them; a vote needs no volatile locks any more.
+    async fn propose_holder(self: &Arc<Self>, entry: Entry, holder: Holder) -> Result<Applied, Halt> {
+        let now = self.runtime.now();
+        self.propose(entry, move |state| {
+            let (attempt, register) = (holder.record.attempt, holder.state);
+            state.hold(holder, now);
+            if register == RegisterState::Prepared {
+                state.unlock(attempt);
+            }
+        })
+        .await
     }
 
     /// Header, plan and intents; guarded by the header before and by the versions that were validated.
@@ -94,7 +98,7 @@ impl Participant {
     ) -> Result<Batch, Halt> {
         let mut batch = Batch::with_capacity(2 * prepare.writes.len() + 2);
         let header_key = record::header_key(record);
-        batch.guard(Keyspace::Record, header_key.clone(), Header::expect(before));
+        batch.guard(Keyspace::Record, header_key.clone(), Header::guard(before));
         batch.put(Keyspace::Record, header_key, header.encode());
         if header.core.state == RegisterState::Prepared {
             batch.put(Keyspace::Record, record::plan_key(record), plan_of(prepare).encode());

@@ -77,7 +77,9 @@ impl Future for UnderWay {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
-        let Some(future) = &mut self.future else { return Poll::Ready(Outcome::Stopped) };
+        let Some(future) = &mut self.future else {
+            return Poll::Ready(Outcome::Stopped);
+        };
         let outcome = std::task::ready!(future.as_mut().poll(context));
         self.future = None;
         Poll::Ready(outcome)

@@ -84,7 +84,7 @@ impl Participant {
     ) -> Result<Applied, Halt> {
         let mut batch = Batch::default();
         let key = record::header_key(record);
-        batch.guard(Keyspace::Record, key.clone(), Header::expect(before));
+        batch.guard(Keyspace::Record, key.clone(), Header::guard(before));
         batch.put(Keyspace::Record, key, header.encode());
         let entry = Entry { generation, batch, admin: None, latched: None, wrote: None };
         let (record, core) = (record.clone(), header.core);
@@ -115,10 +115,10 @@ impl Participant {
             let mut batch = Batch::default();
             let header_key = record::header_key(record);
             if first {
-                batch.guard(Keyspace::Record, header_key.clone(), Header::expect(before));
+                batch.guard(Keyspace::Record, header_key.clone(), Header::guard(before));
                 batch.put(Keyspace::Record, header_key, header.encode());
             } else {
-                batch.guard(Keyspace::Record, header_key, Header::expect(Some(header)));
+                batch.guard(Keyspace::Record, header_key, Header::guard(Some(header)));
             }
             self.resolve_some(&mut batch, record, header, &mut keys).map_err(failed)?;
             let last = keys.peek().is_none();
@@ -159,11 +159,15 @@ impl Participant {
 
     /// Goes on with intents whose register is decided (an earlier leader, or a request that went away, began it).
     pub(super) async fn resolve_rest(self: Arc<Self>, record: RecordKey) -> Result<(), Halt> {
-        let Some(view) = self.store.view(self.range) else { return Ok(()) };
+        let Some(view) = self.store.view(self.range) else {
+            return Ok(());
+        };
         let latch = latch_key(&record);
         self.admit(&view, |state| state.admit_record(record.attempt, &latch)).await?;
         let _latched = Latched::new(&self, latch, Vec::new());
-        let Some(header) = self.header(&record).map_err(failed)? else { return Ok(()) };
+        let Some(header) = self.header(&record).map_err(failed)? else {
+            return Ok(());
+        };
         if header.core.state.is_decided() && !self.intents_of(&record).is_empty() {
             self.finish(view.descriptor.generation, &record, Some(&header), &header).await?;
         }
@@ -180,7 +184,9 @@ impl Participant {
     ) -> Result<(), Error> {
         let mut bytes = 0;
         for key in keys.take(ENTRY_KEYS) {
-            let Some(stored) = self.engine.get(Keyspace::Lock, &key)? else { continue };
+            let Some(stored) = self.engine.get(Keyspace::Lock, &key)? else {
+                continue;
+            };
             let intent = Intent::decode(&stored)?;
             if intent.attempt != record.attempt {
                 continue;

@@ -144,9 +144,8 @@ impl Gateways {
 
     fn forget_old(&self) {
         let now = self.runtime.now();
-        let recent = |last: &Option<Instant>| {
-            last.is_none_or(|last| now.saturating_duration_since(last) < 2 * GATEWAY_SILENCE)
-        };
+        let recent =
+            |last: &Option<Instant>| last.is_none_or(|last| now.saturating_duration_since(last) < 2 * GATEWAY_SILENCE);
         self.heard.lock().retain(|_, last| recent(last));
     }
 }

@@ -1,5 +1,6 @@
 //! The participant itself: what it is made of, and the way of a request to its evaluation.
 
+use super::read::Refresh;
 use super::registry::Gateways;
 use super::state::State;
 use crate::api::{RangeRequest, Read, RecordKey, Reply, Request, TxnMeta};
@@ -131,7 +132,7 @@ impl Participant {
             return Err(Box::new(if self.is_stopped() { *self.not_leader(false) } else { Reply::NotReady }));
         }
         if !is_well_formed(&request.request) {
-            return Err(Box::new(Reply::Failed("a malformed request".into())));
+            return Err(malformed());
         }
         if !covers(&view, &request.request) {
             return Err(self.epoch_mismatch(&view));
@@ -143,7 +144,8 @@ impl Participant {
                 self.read_locked(&view, meta, &reads, mode, wait).await
             }
             Request::Refresh { meta, spans, from, to, prepared } => {
-                self.refresh(&view, super::read::Refresh { meta, spans: &spans, from, to, prepared }).await
+                let refresh = Refresh { meta, spans: &spans, from, to, prepared };
+                self.refresh(&view, refresh).await
             }
             Request::Unlock { attempt } => {
                 self.state.lock().unlock(attempt);
@@ -152,23 +154,19 @@ impl Participant {
             Request::CommitOne(prepare) => self.commit_one(&view, prepare).await,
             Request::CanCommit(prepare) => self.can_commit(&view, prepare).await,
             Request::Spill(prepare) => self.spill(&view, prepare).await,
-            Request::Inquire { record, ballot } => self.transition(&view, &record, Message::Inquire { ballot }).await,
-            Request::PreCommit { record, ballot, commit_id } => {
-                self.transition(&view, &record, Message::PreCommit { ballot, commit_id }).await
-            }
-            Request::PreAbort { record, ballot } => self.transition(&view, &record, Message::PreAbort { ballot }).await,
-            Request::DoCommit { record, commit_id } => {
-                self.transition(&view, &record, Message::DoCommit { commit_id }).await
-            }
-            Request::DoAbort { record } => self.transition(&view, &record, Message::DoAbort).await,
-            Request::Settle { record } => self.transition(&view, &record, Message::Settle).await,
             Request::Split { key, right } => self.split(&view, key, right).await,
+            other => match register_message(other) {
+                Some((record, message)) => self.transition(&view, &record, message).await,
+                None => Err(malformed()),
+            },
         }
     }
 
     /// The published view, if this leadership still serves requests of `generation`.
     pub(super) fn current(&self, generation: u64) -> Result<ReplicaView, Halt> {
-        let Some(view) = self.store.view(self.range) else { return Err(self.not_leader(false)) };
+        let Some(view) = self.store.view(self.range) else {
+            return Err(self.not_leader(false));
+        };
         if view.term != self.term || view.role != Role::Leader || self.is_stopped() {
             return Err(self.not_leader(false));
         }
@@ -201,6 +199,23 @@ impl Participant {
 /// The reply to a failure of the engine.
 pub(super) fn failed(error: Error) -> Halt {
     Box::new(Reply::Failed(error.to_string()))
+}
+
+fn malformed() -> Halt {
+    Box::new(Reply::Failed("a malformed request".into()))
+}
+
+/// The record that a request is for, and the message to its register.
+fn register_message(request: Request) -> Option<(RecordKey, Message)> {
+    Some(match request {
+        Request::Inquire { record, ballot } => (record, Message::Inquire { ballot }),
+        Request::PreCommit { record, ballot, commit_id } => (record, Message::PreCommit { ballot, commit_id }),
+        Request::PreAbort { record, ballot } => (record, Message::PreAbort { ballot }),
+        Request::DoCommit { record, commit_id } => (record, Message::DoCommit { commit_id }),
+        Request::DoAbort { record } => (record, Message::DoAbort),
+        Request::Settle { record } => (record, Message::Settle),
+        _ => return None,
+    })
 }
 
 /// Whether spans have their start first and writes ascend without doubles.

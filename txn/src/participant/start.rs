@@ -31,9 +31,15 @@ impl Participant {
     }
 
     async fn try_start(self: &Arc<Self>) -> Result<bool, Halt> {
-        let Some(ids) = self.seams.ids.get().and_then(std::sync::Weak::upgrade) else { return Ok(false) };
-        let Some(fresh) = ids.newest_id().await else { return Ok(false) };
-        let Some(view) = self.store.view(self.range) else { return Ok(false) };
+        let Some(ids) = self.seams.ids.get().and_then(std::sync::Weak::upgrade) else {
+            return Ok(false);
+        };
+        let Some(fresh) = ids.newest_id().await else {
+            return Ok(false);
+        };
+        let Some(view) = self.store.view(self.range) else {
+            return Ok(false);
+        };
         self.current(view.descriptor.generation)?;
         let floor = fresh.max(self.stored_floor().map_err(failed)?);
         self.state.lock().saw(fresh);

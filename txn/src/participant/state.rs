@@ -156,7 +156,9 @@ impl State {
     /// A holder's intents are resolved: into versions at `wrote`, or away.
     pub fn resolved(&mut self, record: &RecordKey, wrote: Option<TxnId>) {
         self.news.remove(record);
-        let Some(holder) = self.intents.remove(record) else { return };
+        let Some(holder) = self.intents.remove(record) else {
+            return;
+        };
         for key in holder.keys {
             self.wake(&key);
             if let Some(id) = wrote {
@@ -184,7 +186,9 @@ impl State {
     }
 
     fn signal(&mut self, ticket: Ticket, signal: Signal) {
-        let Some(sender) = self.tickets.remove(&ticket) else { return };
+        let Some(sender) = self.tickets.remove(&ticket) else {
+            return;
+        };
         if sender.send(signal).is_err() {
             // It is about to leave its queue: see `wait::Waiting`.
             tracing::trace!(?ticket, "a request went away while it was woken");

@@ -130,7 +130,7 @@ impl Header {
     }
 
     /// What a guard expects if this is the header now.
-    pub fn expect(header: Option<&Header>) -> Expect {
+    pub fn guard(header: Option<&Header>) -> Expect {
         header.map_or(Expect::Absent, |header| Expect::StartsWith(header.seq.to_be_bytes().to_vec()))
     }
 
@@ -191,7 +191,6 @@ impl Intent {
         Ok(Intent { attempt: attempt_of(attempt), part_key: part_key.to_vec(), value })
     }
 }
-
 
 fn attempt_bytes(attempt: Attempt) -> [u8; ATTEMPT_LEN] {
     let mut bytes = [0; ATTEMPT_LEN];

@@ -26,7 +26,7 @@ fn an_undecided_header_keeps_everything() {
     let start = StartId { read_id: TxnId(5), first: attempt() };
     let header = Header { seq: 3, core, start, read_id: TxnId(6) };
     assert_eq!(Header::decode(&header.encode()).unwrap(), header);
-    assert_eq!(Header::expect(Some(&header)), Expect::StartsWith(vec![0, 0, 0, 0, 0, 0, 0, 3]));
+    assert_eq!(Header::guard(Some(&header)), Expect::StartsWith(vec![0, 0, 0, 0, 0, 0, 0, 3]));
 }
 
 #[test]

@@ -24,10 +24,21 @@ struct Chaos {
 
 impl Chaos {
     fn new(seed: u64) -> Chaos {
-        let settings =
-            StoreSettings { seed, checkpoint_bytes: 3 << 10, follower_budget: 10, election_ticks: 6, ..settings() };
+        let settings = StoreSettings {
+            seed,
+            checkpoint_bytes: 3 << 10,
+            follower_budget: 10,
+            election_ticks: 6,
+            ..settings()
+        };
         let world = World::new(NODES, &[1, 2, 3], settings);
-        Chaos { world, open: Vec::new(), changes: Vec::new(), applied: BTreeMap::new(), next: 0 }
+        Chaos {
+            world,
+            open: Vec::new(),
+            changes: Vec::new(),
+            applied: BTreeMap::new(),
+            next: 0,
+        }
     }
 
     fn any_node(&mut self) -> NodeId {
@@ -47,7 +58,7 @@ impl Chaos {
                 let node = self.any_node();
                 self.world.give(node, vec![Event::Tick]);
             }
-            960..970 => drop(self.world.queue.pop_front()),
+            960..970 => self.world.lose_first(),
             970..980 => {
                 let len = self.world.queue.len() as u64;
                 if len > 1 {
@@ -72,13 +83,26 @@ impl Chaos {
         let range = self.any_range();
         let Some(leader) = self.world.leader(range) else { return };
         let name = format!("{}{}", if range == R { 'a' } else { 'x' }, self.next);
-        let span = self.world.nodes[&leader].handle.view(range).unwrap().descriptor.span.clone();
+        let span = self.world.nodes[&leader]
+            .handle
+            .view(range)
+            .unwrap()
+            .descriptor
+            .span
+            .clone();
         if !span.contains(&key(&name)) {
             return;
         }
         self.next += 1;
-        let guards = vec![Guard { keyspace: Keyspace::Data, key: key(&name), expect: Expect::Absent }];
-        let command = Command { guards, ..self.world.command(leader, range, vec![put(&name, &name)]) };
+        let guards = vec![Guard {
+            keyspace: Keyspace::Data,
+            key: key(&name),
+            expect: Expect::Absent,
+        }];
+        let command = Command {
+            guards,
+            ..self.world.command(leader, range, vec![put(&name, &name)])
+        };
         let answer = self.world.start(leader, range, command);
         self.open.push((name, answer));
     }
@@ -91,8 +115,14 @@ impl Chaos {
 
     fn split(&mut self) {
         let Some(leader) = self.world.leader(R) else { return };
-        let admin = Some(Admin::Split { key: key("m"), right: RIGHT });
-        let command = Command { admin, ..self.world.command(leader, R, vec![]) };
+        let admin = Some(Admin::Split {
+            key: key("m"),
+            right: RIGHT,
+        });
+        let command = Command {
+            admin,
+            ..self.world.command(leader, R, vec![])
+        };
         drop(self.world.start(leader, R, command));
     }
 
@@ -114,7 +144,11 @@ impl Chaos {
             Some(ReplicaRole::Learner) => ReplicaChange::Promote(node),
             Some(_) => ReplicaChange::Remove(node),
         };
-        let voters = found.replicas.iter().filter(|member| member.role == ReplicaRole::Voter).count();
+        let voters = found
+            .replicas
+            .iter()
+            .filter(|member| member.role == ReplicaRole::Voter)
+            .count();
         let learner = found.replicas.iter().find(|member| member.role == ReplicaRole::Learner);
         let changes = match (step, learner) {
             (ReplicaChange::Remove(node), Some(learner)) => {
@@ -124,8 +158,12 @@ impl Chaos {
             _ => vec![step],
         };
         let (reply, answer) = channel();
-        let change = MemberChange { conf_ver: found.conf_ver, changes };
-        self.world.give(leader, vec![Event::ChangeReplicas { range, change, reply }]);
+        let change = MemberChange {
+            conf_ver: found.conf_ver,
+            changes,
+        };
+        self.world
+            .give(leader, vec![Event::ChangeReplicas { range, change, reply }]);
         self.changes.push(answer);
     }
 
@@ -182,7 +220,11 @@ impl Chaos {
         for (name, range) in &self.applied {
             let holder = if *range == R || !split { R } else { RIGHT };
             let leader = self.world.leader(holder).unwrap();
-            assert_eq!(self.world.value(leader, name).as_ref(), Some(name), "seed {seed} lost an answered write");
+            assert_eq!(
+                self.world.value(leader, name).as_ref(),
+                Some(name),
+                "seed {seed} lost an answered write"
+            );
         }
     }
 }

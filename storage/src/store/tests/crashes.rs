@@ -17,8 +17,18 @@ struct Run {
 
 impl Run {
     fn new(seed: u64) -> Run {
-        let settings = StoreSettings { seed, checkpoint_bytes: 4 << 10, follower_budget: 30, ..settings() };
-        Run { world: World::new(3, &[1, 2, 3], settings), open: Vec::new(), applied: BTreeMap::new(), next: 0 }
+        let settings = StoreSettings {
+            seed,
+            checkpoint_bytes: 4 << 10,
+            follower_budget: 30,
+            ..settings()
+        };
+        Run {
+            world: World::new(3, &[1, 2, 3], settings),
+            open: Vec::new(),
+            applied: BTreeMap::new(),
+            next: 0,
+        }
     }
 
     fn any_node(&mut self) -> NodeId {
@@ -41,7 +51,7 @@ impl Run {
                 self.world.give(node, vec![Event::Tick]);
             }
             95..97 => {
-                self.world.queue.pop_front();
+                self.world.lose_first();
             }
             97 if self.world.random(6) == 0 => {
                 let keep = self.world.random(6) as usize;
@@ -63,8 +73,15 @@ impl Run {
         let Some(leader) = self.world.leader(R) else { return };
         let name = format!("k{}", self.next);
         self.next += 1;
-        let guards = vec![Guard { keyspace: Keyspace::Data, key: key(&name), expect: Expect::Absent }];
-        let command = Command { guards, ..self.world.command(leader, R, vec![put(&name, &name)]) };
+        let guards = vec![Guard {
+            keyspace: Keyspace::Data,
+            key: key(&name),
+            expect: Expect::Absent,
+        }];
+        let command = Command {
+            guards,
+            ..self.world.command(leader, R, vec![put(&name, &name)])
+        };
         let answer = self.world.start(leader, R, command);
         self.open.push((name, answer));
     }
@@ -96,7 +113,11 @@ fn what_was_answered_survives_any_crash() {
         run.collect();
         let leader = run.world.elect(R);
         for name in run.applied.keys() {
-            assert_eq!(run.world.value(leader, name).as_ref(), Some(name), "seed {seed} lost an answered write");
+            assert_eq!(
+                run.world.value(leader, name).as_ref(),
+                Some(name),
+                "seed {seed} lost an answered write"
+            );
         }
         total += run.applied.len();
     }
@@ -111,7 +132,10 @@ fn a_split_survives_any_crash() {
         run.world.write(R, vec![put("a", "1"), put("x", "1")]);
         let leader = run.world.elect(R);
         let admin = Some(crate::range::Admin::Split { key: key("m"), right });
-        let command = Command { admin, ..run.world.command(leader, R, vec![]) };
+        let command = Command {
+            admin,
+            ..run.world.command(leader, R, vec![])
+        };
         let _answer = run.world.start(leader, R, command);
         for _ in 0..150 {
             match run.world.random(10) {
@@ -135,9 +159,17 @@ fn a_split_survives_any_crash() {
             }
         }
         run.world.settle();
-        if run.world.nodes.values().all(|node| node.handle.view(R).unwrap().descriptor.generation == 1) {
+        if run
+            .world
+            .nodes
+            .values()
+            .all(|node| node.handle.view(R).unwrap().descriptor.generation == 1)
+        {
             let outcome = run.world.split("m", right);
-            assert!(matches!(outcome, Outcome::Applied { .. } | Outcome::GenerationMismatch(_)), "{outcome:?}");
+            assert!(
+                matches!(outcome, Outcome::Applied { .. } | Outcome::GenerationMismatch(_)),
+                "{outcome:?}"
+            );
         }
         run.world.write(R, vec![put("b", "2")]);
         run.world.write(right, vec![put("y", "2")]);

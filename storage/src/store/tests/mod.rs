@@ -7,4 +7,5 @@ mod groups;
 mod hostile;
 mod images;
 mod members;
+mod threads;
 mod world;

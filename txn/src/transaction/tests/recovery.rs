@@ -36,6 +36,9 @@ async fn dies_after(world: &World, polls: usize, keys: &[Vec<u8>]) -> (bool, Vec
     if let Some(result) = &finished {
         assert_eq!(result.clone().unwrap().path, CommitPath::ThreePhase { participants: keys.len() });
     }
+    // Participants wait for a second or two before they recover, and a reader below the commit ID need not wait.
+    world.runtime.sleep(Duration::from_secs(5)).await;
+    world.write(&[(&key(0, "later"), "")]).await;
     let mut values = Vec::new();
     for key in keys {
         values.push(world.value(key).await.filter(|found| **found == *value.as_bytes()));
@@ -44,7 +47,7 @@ async fn dies_after(world: &World, polls: usize, keys: &[Vec<u8>]) -> (bool, Vec
 }
 
 async fn every_step(seed: u64, nodes: u64, ranges: usize) {
-    let world = World::new(seed, nodes);
+    let world = World::new(seed, nodes).await;
     let keys: Vec<Vec<u8>> = (0..ranges).map(|range| key(range, "k")).collect();
     let (mut unfinished, mut committed) = (0, 0);
     for polls in 1.. {
@@ -56,9 +59,8 @@ async fn every_step(seed: u64, nodes: u64, ranges: usize) {
         if finished {
             break;
         }
-        world.runtime.sleep(Duration::from_millis(7)).await;
     }
-    assert!(unfinished >= 4 && committed >= 1, "{unfinished} were abandoned, {committed} of them committed");
+    assert!(unfinished >= 3 && committed >= 1, "{unfinished} were abandoned, {committed} of them committed");
 }
 
 #[tokio::test(start_paused = true)]

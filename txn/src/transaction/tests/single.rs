@@ -27,7 +27,7 @@ fn assert_send<T: Send>(value: T) -> T {
 
 #[tokio::test(start_paused = true)]
 async fn one_range_commits_by_one_proposal_and_several_in_three_phases() {
-    let world = World::new(1, 1);
+    let world = World::new(1, 1).await;
     let (a, b) = (key(0, "a"), key(1, "b"));
     let one = world.write(&[(&a, "1")]).await;
     assert_eq!(one.path, CommitPath::One);
@@ -44,7 +44,7 @@ async fn one_range_commits_by_one_proposal_and_several_in_three_phases() {
 
 #[tokio::test(start_paused = true)]
 async fn scans_cross_ranges_both_ways_and_see_own_writes() {
-    let world = World::new(2, 1);
+    let world = World::new(2, 1).await;
     let keys = [key(0, "a"), key(0, "b"), key(1, "c"), key(2, "d"), key(2, "e")];
     world.write(&keys.each_ref().map(|key| (key.as_slice(), "v"))).await;
     let all = Span::new([0x10], [0xff]);
@@ -71,7 +71,7 @@ async fn scans_cross_ranges_both_ways_and_see_own_writes() {
 
 #[tokio::test(start_paused = true)]
 async fn serializable_refuses_what_was_overwritten() {
-    let world = World::new(3, 1);
+    let world = World::new(3, 1).await;
     let (a, b, c) = (key(0, "a"), key(1, "b"), key(2, "c"));
     world.write(&[(&a, "1"), (&b, "1")]).await;
     // Write skew over two ranges: each reads both and writes one.
@@ -100,7 +100,7 @@ async fn serializable_refuses_what_was_overwritten() {
 
 #[tokio::test(start_paused = true)]
 async fn snapshot_lets_the_first_committer_win_and_allows_skew() {
-    let world = World::new(4, 1);
+    let world = World::new(4, 1).await;
     let (a, b) = (key(0, "a"), key(1, "b"));
     world.write(&[(&a, "1"), (&b, "1")]).await;
     let (mut first, mut second) = (begin(&world, Isolation::Snapshot).await, begin(&world, Isolation::Snapshot).await);
@@ -128,7 +128,7 @@ async fn snapshot_lets_the_first_committer_win_and_allows_skew() {
 
 #[tokio::test(start_paused = true)]
 async fn a_waiter_for_a_lock_goes_on_with_the_newest_value() {
-    let world = World::new(5, 1);
+    let world = World::new(5, 1).await;
     let (a, b) = (key(0, "a"), key(1, "b"));
     world.write(&[(&a, "1"), (&b, "1")]).await;
     let wait = Some((LockMode::Update, LockWait::Wait));
@@ -161,7 +161,7 @@ async fn a_waiter_for_a_lock_goes_on_with_the_newest_value() {
 
 #[tokio::test(start_paused = true)]
 async fn older_transactions_wound_younger_ones() {
-    let world = World::new(6, 1);
+    let world = World::new(6, 1).await;
     let (a, b) = (key(0, "a"), key(0, "b"));
     let wait = Some((LockMode::Update, LockWait::Wait));
     let (mut older, mut younger) = (world.begin().await, world.begin().await);
@@ -181,7 +181,7 @@ async fn older_transactions_wound_younger_ones() {
 
 #[tokio::test(start_paused = true)]
 async fn large_transactions_go_down_in_chunks() {
-    let world = World::new(7, 1);
+    let world = World::new(7, 1).await;
     let mut txn = world.begin().await;
     for number in 0..60 {
         txn.put(key(number % 2, &format!("{number:03}")), vec![number as u8; 100_000]);
@@ -204,7 +204,7 @@ async fn large_transactions_go_down_in_chunks() {
 
 #[tokio::test(start_paused = true)]
 async fn a_catalog_change_ends_transactions_that_were_planned_before_it() {
-    let world = World::new(8, 1);
+    let world = World::new(8, 1).await;
     let (a, b) = (key(0, "a"), key(1, "b"));
     let mut planned = world.begin().await;
     let mut ddl = world.begin().await;

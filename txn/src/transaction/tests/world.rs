@@ -40,7 +40,7 @@ impl Handler for Receiver {
         self.server.get().unwrap().serve(message.kind, &message.payload).await.unwrap()
     }
 
-    async fn on_bulk(&self, _: PeerId, _: u16, _: Bytes, _: &mut (dyn ChunkStream)) -> Bytes {
+    async fn on_bulk(&self, _: PeerId, _: u16, _: Bytes, _: &mut dyn ChunkStream) -> Bytes {
         Bytes::new()
     }
 }
@@ -64,12 +64,23 @@ fn ranges(nodes: u64) -> Vec<RangeDescriptor> {
 }
 
 impl World {
-    /// `nodes` nodes, all ranges on each.
-    pub fn new(seed: u64, nodes: u64) -> World {
+    /// `nodes` nodes, all ranges on each, all of them led.
+    pub async fn new(seed: u64, nodes: u64) -> World {
         let runtime = Runtime::seeded(seed);
         let hub = Hub::new(runtime.clone());
         let clients = (1..=nodes).map(|node| start(&hub, &runtime, NodeId(node), nodes, seed)).collect();
-        World { hub, runtime, clients }
+        let world = World { hub, runtime, clients };
+        for range in 0..3 {
+            assert_eq!(world.value(&key(range, "")).await, None);
+        }
+        world
+    }
+
+    /// Cuts a node off from all others.
+    pub fn isolate(&self, node: u64) {
+        for other in (1..=self.clients.len() as u64).filter(|other| *other != node) {
+            self.hub.disconnect(PeerId(node), PeerId(other));
+        }
     }
 
     pub async fn begin(&self) -> Transaction {
@@ -92,7 +103,7 @@ impl World {
 
 fn start(hub: &Hub, runtime: &Runtime, node: NodeId, nodes: u64, seed: u64) -> Client {
     let engine = Arc::new(MemoryEngine::new());
-    let settings = StoreSettings { seed: seed * 100 + node.0, ..StoreSettings::default() };
+    let settings = StoreSettings { seed, ..StoreSettings::default() };
     let opened = Store::open(node, engine.clone(), Arc::new(MemoryLog::new()), settings).unwrap();
     let Opened { mut store, applier, inbox, handle } = opened;
     store.bootstrap(&ranges(nodes)).unwrap();
