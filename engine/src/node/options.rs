@@ -1,0 +1,141 @@
+//! What a node is started with.
+
+use parking_lot::Mutex;
+use quorate_net::identity::Identity;
+use quorate_net::token::JoinToken;
+use quorate_storage::NodeId;
+use quorate_storage::engine::MemoryEngine;
+use quorate_storage::log::MemoryLog;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where a node keeps its data.
+#[derive(Clone, Debug)]
+pub enum Storage {
+    /// In this process; gone when it ends.
+    Memory,
+    /// In memory that outlives the node, so that it can be started again (demonstrations, crash tests).
+    Held(Arc<MemoryStorage>),
+    /// In a directory, durable.
+    Directory(PathBuf),
+}
+
+/// The "disk" of a node in memory.
+#[derive(Debug)]
+pub struct MemoryStorage {
+    /// Replaced by a crash only.
+    parts: Mutex<(Arc<MemoryEngine>, Arc<MemoryLog>)>,
+    /// Held for moments only.
+    pub(super) facts: Mutex<Facts>,
+}
+
+/// What a data directory keeps in small files.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) node: Option<NodeId>,
+    pub(super) identity: Option<Identity>,
+}
+
+impl Default for MemoryStorage {
+    fn default() -> MemoryStorage {
+        let parts = (Arc::new(MemoryEngine::new()), Arc::new(MemoryLog::new()));
+        MemoryStorage {
+            parts: Mutex::new(parts),
+            facts: Mutex::default(),
+        }
+    }
+}
+
+impl MemoryStorage {
+    /// An empty one that can lose what was not synced.
+    #[must_use]
+    pub fn with_crashes() -> MemoryStorage {
+        let parts = (Arc::new(MemoryEngine::with_crashes()), Arc::new(MemoryLog::new()));
+        MemoryStorage {
+            parts: Mutex::new(parts),
+            facts: Mutex::default(),
+        }
+    }
+
+    /// Loses what a power failure would lose: everything of the log that was not synced, and of the engine what was
+    /// written after its last checkpoint. The node that used it must have stopped.
+    pub fn crash(&self) {
+        let mut parts = self.parts.lock();
+        *parts = (Arc::new(parts.0.crash(0)), Arc::new(parts.1.crash()));
+    }
+
+    pub(super) fn parts(&self) -> (Arc<MemoryEngine>, Arc<MemoryLog>) {
+        self.parts.lock().clone()
+    }
+}
+
+/// How a node takes part in a cluster.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// UDP address on which it listens for nodes; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Addresses that others are told, if not the one bound.
+    pub advertise: Vec<SocketAddr>,
+}
+
+impl Network {
+    /// On a loopback port that is free now. The port is a fixed one, because a node that joins tells it to others before
+    /// it listens, and keeps it over restarts.
+    pub fn loopback() -> Network {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let free = UdpSocket::bind(any).and_then(|socket| socket.local_addr()).unwrap_or(any);
+        Network { listen: free, advertise: Vec::new() }
+    }
+}
+
+/// Everything that decides how a node starts.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// Where the data is.
+    pub storage: Storage,
+    /// The cluster's network; without it the node is alone and opens no socket.
+    pub network: Option<Network>,
+    /// Admission to an existing cluster, for a node without data.
+    pub join: Option<JoinToken>,
+    /// Bytes of the disk engine's block cache.
+    pub cache_bytes: u64,
+}
+
+impl NodeOptions {
+    /// A node alone, in memory.
+    pub fn memory() -> NodeOptions {
+        NodeOptions {
+            storage: Storage::Memory,
+            network: None,
+            join: None,
+            cache_bytes: 128 << 20,
+        }
+    }
+
+    /// A node alone, in a directory.
+    pub fn directory(path: impl Into<PathBuf>) -> NodeOptions {
+        NodeOptions {
+            storage: Storage::Directory(path.into()),
+            ..NodeOptions::memory()
+        }
+    }
+
+    /// The same node with a network.
+    #[must_use]
+    pub fn with_network(self, network: Network) -> NodeOptions {
+        NodeOptions {
+            network: Some(network),
+            ..self
+        }
+    }
+
+    /// The same node, joining with a token.
+    #[must_use]
+    pub fn joining(self, token: JoinToken) -> NodeOptions {
+        NodeOptions {
+            join: Some(token),
+            ..self
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Rows of system tables, made from the catalog when they are read.
+//!
+//! ```text
+//!   relations.rs    pg_class, pg_attribute, pg_attrdef, pg_index, pg_constraint, pg_sequence, pg_tables, pg_indexes
+//!   objects.rs      pg_namespace, pg_database, pg_roles, pg_settings, pg_type, pg_am, pg_collation ...
+//!   information.rs  information_schema
+//! ```
+//! Tables of things that do not exist here (triggers, policies, extensions, ...) are empty, as they would be in a fresh
+//! PostgreSQL database without them.
+//!
+//! Invariant: OIDs are consistent between the tables, so that joins of tools find what they expect.
+
+mod information;
+mod objects;
+mod relations;
+
+use super::{Env, Row};
+use crate::error::{Error, Result};
+use crate::sql::catalog::{VirtualTable, store, system};
+use crate::sql::types::{Text, Value};
+
+/// All rows of a system table.
+pub fn rows(table: &VirtualTable, env: &Env) -> Result<Vec<Row>> {
+    let mut rows = Rows { table, rows: Vec::new() };
+    if table.schema == system::INFORMATION_SCHEMA_ID {
+        information::fill(&mut rows, env);
+    } else if table.schema == system::QUORATE_ID {
+        return Err(Error::unsupported(
+            format!("system table \"quorate.{}\" is not supported", table.name),
+            "Use SHOW NODES and SHOW RANGES.",
+        ));
+    } else if !relations::fill(&mut rows, env) {
+        objects::fill(&mut rows, env);
+    }
+    Ok(rows.rows)
+}
+
+/// Rows under way; columns are set by name, and NULL otherwise.
+pub struct Rows<'a> {
+    table: &'a VirtualTable,
+    rows: Vec<Row>,
+}
+
+impl Rows<'_> {
+    /// Name of the table.
+    pub fn name(&self) -> &'static str {
+        self.table.name
+    }
+
+    /// Appends a row of these columns.
+    pub fn push<const N: usize>(&mut self, values: [(&str, Value); N]) {
+        let mut row = vec![Value::Null; self.table.columns.len()];
+        for (name, value) in values {
+            let place = self.table.columns.iter().position(|(column, _)| *column == name);
+            assert!(place.is_some(), "{}.{name} is a column that the catalog defines", self.table.name);
+            if let Some(place) = place {
+                row[place] = value;
+            }
+        }
+        self.rows.push(row);
+    }
+}
+
+/// A text or name.
+pub fn text(text: impl AsRef<str>) -> Value {
+    Value::Text(Text::new(text.as_ref()))
+}
+
+/// An OID.
+pub fn oid(oid: u32) -> Value {
+    Value::Oid(oid)
+}
+
+/// A one-letter code.
+pub fn letter(letter: char) -> Value {
+    Value::Text(Text::from(letter.to_string()))
+}
+
+/// A small number.
+pub fn int2(number: usize) -> Value {
+    Value::Int2(i16::try_from(number).unwrap_or(i16::MAX))
+}
+
+/// `YES` or `NO`, as information_schema has it.
+pub fn yes_no(yes: bool) -> Value {
+    text(if yes { "YES" } else { "NO" })
+}
+
+/// The owner of everything.
+pub const OWNER: u32 = store::POSTGRES_ROLE.0;
+/// The access method of tables, as in PostgreSQL.
+pub const HEAP_AM: u32 = 2;
+/// The access method of indexes.
+pub const BTREE_AM: u32 = 403;
+/// The default collation.
+pub const DEFAULT_COLLATION: u32 = 100;
