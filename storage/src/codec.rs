@@ -19,11 +19,7 @@ const CONFIG: Configuration<LittleEndian, Fixint, Limit<MAX_BYTES>> =
 /// The bytes of `value`.
 pub fn encode<T: Encode>(value: &T) -> Vec<u8> {
     let bytes = bincode::encode_to_vec(value, CONFIG);
-    assert!(
-        bytes.is_ok(),
-        "encoding of derived types into memory has no error path: {:?}",
-        bytes.err()
-    );
+    assert!(bytes.is_ok(), "encoding of derived types into memory has no error path: {:?}", bytes.err());
     bytes.unwrap_or_default()
 }
 
@@ -35,11 +31,7 @@ pub fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, Error> {
     let (value, used) = bincode::decode_from_slice::<T, _>(bytes, CONFIG)
         .map_err(|error| Error::Damaged(format!("{} does not decode: {error}", name::<T>())))?;
     if used != bytes.len() {
-        return Err(Error::Damaged(format!(
-            "{} is followed by {} more bytes",
-            name::<T>(),
-            bytes.len() - used
-        )));
+        return Err(Error::Damaged(format!("{} is followed by {} more bytes", name::<T>(), bytes.len() - used)));
     }
     Ok(value)
 }
@@ -57,11 +49,7 @@ mod tests {
 
     #[test]
     fn layout_is_fixed_width_little_endian() {
-        let op = Op::Put {
-            keyspace: Keyspace::Lock,
-            key: vec![7],
-            value: vec![],
-        };
+        let op = Op::Put { keyspace: Keyspace::Lock, key: vec![7], value: vec![] };
         let mut expected = vec![0, 0, 0, 0, 2, 0, 0, 0];
         expected.extend([1, 0, 0, 0, 0, 0, 0, 0, 7]);
         expected.extend([0; 8]);
@@ -72,14 +60,9 @@ mod tests {
     #[test]
     fn trailing_and_missing_bytes_are_refused() {
         let mut bytes = encode(&Span::new("a", "b"));
-        assert!(matches!(
-            decode::<Span>(&bytes[..bytes.len() - 1]),
-            Err(Error::Damaged(_))
-        ));
+        assert!(matches!(decode::<Span>(&bytes[..bytes.len() - 1]), Err(Error::Damaged(_))));
         bytes.push(0);
-        let Err(Error::Damaged(text)) = decode::<Span>(&bytes) else {
-            panic!("trailing byte was accepted")
-        };
+        let Err(Error::Damaged(text)) = decode::<Span>(&bytes) else { panic!("trailing byte was accepted") };
         assert_eq!(text, "Span is followed by 1 more bytes");
     }
 

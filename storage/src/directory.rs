@@ -55,10 +55,7 @@ impl DataDir {
             replace_file(&path.join(FORMAT), format_text(FORMAT_VERSION).as_bytes())?;
         }
         check_format(path, &read_small(&path.join(FORMAT))?)?;
-        Ok(DataDir {
-            path: path.to_path_buf(),
-            _lock: lock,
-        })
+        Ok(DataDir { path: path.to_path_buf(), _lock: lock })
     }
 
     /// The directory itself.
@@ -117,36 +114,25 @@ impl DataDir {
             return Ok(self.path.join(name));
         }
         let source = std::io::Error::new(ErrorKind::InvalidInput, "not a path inside the data directory");
-        Err(Error::Io {
-            what: name.display().to_string(),
-            source,
-        })
+        Err(Error::Io { what: name.display().to_string(), source })
     }
 }
 
 /// Makes renames and new files in `path` durable.
 pub fn sync_dir(path: &Path) -> Result<(), Error> {
-    File::open(path)
-        .and_then(|dir| dir.sync_all())
-        .map_err(|error| failed("syncing", path, error))
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(|error| failed("syncing", path, error))
 }
 
 /// Without a format file the directory must be new: empty, or left by a crash between the first two files.
 fn check_unused(path: &Path) -> Result<(), Error> {
-    let leftovers = [
-        LOCK.to_owned(),
-        format!("{FORMAT}.{TEMPORARY}"),
-        "lost+found".to_owned(),
-    ];
+    let leftovers = [LOCK.to_owned(), format!("{FORMAT}.{TEMPORARY}"), "lost+found".to_owned()];
     for file in fs::read_dir(path).map_err(|error| failed("reading", path, error))? {
         let name = file.map_err(|error| failed("reading", path, error))?.file_name();
         if [ENGINE, LOG].iter().any(|ours| name == **ours) && path.join(LOCK).exists() {
             return Err(Error::Damaged(format!("{} lacks its {FORMAT} file", path.display())));
         }
         if !leftovers.iter().any(|ours| name == **ours) {
-            return Err(Error::Foreign {
-                dir: path.to_path_buf(),
-            });
+            return Err(Error::Foreign { dir: path.to_path_buf() });
         }
     }
     Ok(())
@@ -154,12 +140,7 @@ fn check_unused(path: &Path) -> Result<(), Error> {
 
 fn lock(dir: &Path) -> Result<File, Error> {
     let path = dir.join(LOCK);
-    let open = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path);
+    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
     let mut file = open.map_err(|error| failed("opening", &path, error))?;
     match file.try_lock() {
         Ok(()) => {}
@@ -167,10 +148,7 @@ fn lock(dir: &Path) -> Result<File, Error> {
             let mut owner = String::new();
             let read = (&mut file).take(20).read_to_string(&mut owner);
             let pid = read.ok().and_then(|_| owner.trim().parse().ok()).unwrap_or(0);
-            return Err(Error::Locked {
-                dir: dir.to_path_buf(),
-                pid,
-            });
+            return Err(Error::Locked { dir: dir.to_path_buf(), pid });
         }
         Err(TryLockError::Error(error)) => return Err(failed("locking", &path, error)),
     }
@@ -191,27 +169,15 @@ fn format_text(version: u32) -> String {
 fn check_format(dir: &Path, bytes: &[u8]) -> Result<(), Error> {
     let damaged = || Error::Damaged(format!("{} is not a format file", dir.join(FORMAT).display()));
     let text = std::str::from_utf8(bytes).map_err(|_| damaged())?;
-    let version = text
-        .lines()
-        .next()
-        .and_then(|line| line.strip_prefix("quorate "))
-        .ok_or_else(damaged)?;
+    let version = text.lines().next().and_then(|line| line.strip_prefix("quorate ")).ok_or_else(damaged)?;
     let found = version.parse::<u32>().map_err(|_| damaged())?;
     if !text.starts_with(&format_text(found)) || found == 0 {
         return Err(damaged());
     }
     if found > FORMAT_VERSION {
-        return Err(Error::Newer {
-            dir: dir.to_path_buf(),
-            found,
-            known: FORMAT_VERSION,
-        });
+        return Err(Error::Newer { dir: dir.to_path_buf(), found, known: FORMAT_VERSION });
     }
-    if text == format_text(found) {
-        Ok(())
-    } else {
-        Err(damaged())
-    }
+    if text == format_text(found) { Ok(()) } else { Err(damaged()) }
 }
 
 fn create_dir(path: &Path) -> Result<(), Error> {
@@ -263,9 +229,7 @@ mod tests {
 
     fn content(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         let paths = fs::read_dir(dir).unwrap().map(|file| file.unwrap().path());
-        let mut files: Vec<_> = paths
-            .map(|path| (path.clone(), fs::read(path).unwrap_or_default()))
-            .collect();
+        let mut files: Vec<_> = paths.map(|path| (path.clone(), fs::read(path).unwrap_or_default())).collect();
         files.sort();
         files
     }
@@ -275,15 +239,9 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let path = base.path().join("a/b");
         let dir = DataDir::open(&path).unwrap();
-        assert_eq!(
-            fs::read_to_string(path.join("FORMAT")).unwrap(),
-            "quorate 1\ncrc32 efce46d2\n"
-        );
+        assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), "quorate 1\ncrc32 efce46d2\n");
         let second = DataDir::open(&path);
-        assert!(
-            matches!(second, Err(Error::Locked { pid, .. }) if pid == std::process::id()),
-            "{second:?}"
-        );
+        assert!(matches!(second, Err(Error::Locked { pid, .. }) if pid == std::process::id()), "{second:?}");
         assert_eq!((dir.engine(), dir.log()), (path.join("engine"), path.join("log")));
         drop(dir);
         DataDir::open(&path).unwrap();
@@ -311,10 +269,7 @@ mod tests {
         let newer = format!("{}more lines of the future\n", format_text(2));
         fs::write(path.join("FORMAT"), newer).unwrap();
         let before = content(path);
-        assert!(matches!(
-            DataDir::open(path),
-            Err(Error::Newer { found: 2, known: 1, .. })
-        ));
+        assert!(matches!(DataDir::open(path), Err(Error::Newer { found: 2, known: 1, .. })));
         assert_eq!(content(path), before);
 
         let good = format_text(1).into_bytes();
@@ -345,10 +300,7 @@ mod tests {
             let mut flipped = good.clone();
             flipped[at] ^= 1;
             fs::write(&path, flipped).unwrap();
-            assert!(
-                matches!(dir.load("identity/node.key"), Err(Error::Damaged(_))),
-                "byte {at}"
-            );
+            assert!(matches!(dir.load("identity/node.key"), Err(Error::Damaged(_))), "byte {at}");
         }
         fs::write(&path, b"abc").unwrap();
         assert!(matches!(dir.load("identity/node.key"), Err(Error::Damaged(_))));

@@ -66,10 +66,7 @@ impl Error {
         if source.kind() == std::io::ErrorKind::StorageFull || source.raw_os_error() == Some(28) {
             Error::DiskFull(what.into())
         } else {
-            Error::Io {
-                what: what.into(),
-                source,
-            }
+            Error::Io { what: what.into(), source }
         }
     }
 }

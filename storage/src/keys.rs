@@ -50,13 +50,8 @@ pub enum Keyspace {
 
 impl Keyspace {
     /// All keyspaces, in the order in which images carry them.
-    pub const ALL: [Keyspace; 5] = [
-        Keyspace::Data,
-        Keyspace::History,
-        Keyspace::Lock,
-        Keyspace::Record,
-        Keyspace::Local,
-    ];
+    pub const ALL: [Keyspace; 5] =
+        [Keyspace::Data, Keyspace::History, Keyspace::Lock, Keyspace::Record, Keyspace::Local];
     /// The keyspaces that belong to a range by key.
     pub const BY_KEY: [Keyspace; 4] = [Keyspace::Data, Keyspace::History, Keyspace::Lock, Keyspace::Record];
 
@@ -84,10 +79,7 @@ pub struct Span {
 impl Span {
     /// The span `[start, end)`.
     pub fn new(start: impl Into<Vec<u8>>, end: impl Into<Vec<u8>>) -> Span {
-        Span {
-            start: start.into(),
-            end: end.into(),
-        }
+        Span { start: start.into(), end: end.into() }
     }
 
     /// The span that holds `key` alone.
@@ -95,19 +87,13 @@ impl Span {
         let mut end = Vec::with_capacity(key.len() + 1);
         end.extend_from_slice(key);
         end.push(0);
-        Span {
-            start: key.to_vec(),
-            end,
-        }
+        Span { start: key.to_vec(), end }
     }
 
     /// All keys that begin with `prefix`. A prefix of only `ff` bytes has no end inside the keyspace; callers never
     /// use one because [`END_PREFIX`] is outside of it.
     pub fn prefix(prefix: &[u8]) -> Span {
-        Span {
-            start: prefix.to_vec(),
-            end: prefix_end(prefix),
-        }
+        Span { start: prefix.to_vec(), end: prefix_end(prefix) }
     }
 
     /// Whether `key` lies in the span.

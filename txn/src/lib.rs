@@ -29,6 +29,7 @@ pub mod participant;
 pub mod record;
 pub mod router;
 pub mod service;
+mod tasks;
 pub mod transaction;
 
 pub use api::{LockMode, LockWait};

@@ -11,6 +11,7 @@
 //! Invariant: asking again is harmless; no request of a service depends on being delivered once.
 
 use crate::error::{Error, Result};
+use crate::tasks::Tasks;
 use bincode::{Decode, Encode};
 use bytes::Bytes;
 use quorate_net::{Message, PeerId, Runtime, Transport, codec};
@@ -104,13 +105,15 @@ pub struct Caller<S> {
 
 /// What it takes to reach other nodes.
 #[derive(Clone)]
-pub struct Peers {
+pub(crate) struct Peers {
     /// This node's replicas.
     pub store: StoreHandle,
     /// The way to other nodes; a node without a cluster has none.
     pub transport: Option<Arc<dyn Transport>>,
     /// Time and randomness.
     pub runtime: Runtime,
+    /// What goes on behind callers' backs.
+    pub tasks: Tasks,
 }
 
 impl std::fmt::Debug for Peers {
@@ -122,7 +125,8 @@ impl std::fmt::Debug for Peers {
 impl Peers {
     /// The connected peer number `try_number`, counted round.
     pub fn any(&self, try_number: usize) -> Option<NodeId> {
-        let connected: Vec<PeerId> = self.transport.as_ref()?.reachable().into_iter().filter(|peer| peer.1).map(|peer| peer.0).collect();
+        let connected: Vec<PeerId> =
+            self.transport.as_ref()?.reachable().into_iter().filter(|peer| peer.1).map(|peer| peer.0).collect();
         connected.get(try_number.checked_rem(connected.len())?).map(|peer| NodeId(peer.0))
     }
 }
@@ -135,7 +139,7 @@ enum Target {
 
 impl<S: Service> Caller<S> {
     /// Asks `service` here or elsewhere.
-    pub fn new(node: NodeId, service: Arc<S>, peers: Peers) -> Caller<S> {
+    pub(crate) fn new(node: NodeId, service: Arc<S>, peers: Peers) -> Caller<S> {
         Caller { node, service, peers, hint: AtomicU64::new(0) }
     }
 
@@ -144,9 +148,9 @@ impl<S: Service> Caller<S> {
         &self.service
     }
 
-    /// Time and randomness.
-    pub fn runtime(&self) -> &Runtime {
-        &self.peers.runtime
+    /// What goes on behind callers' backs.
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.peers.tasks
     }
 
     /// Asks until a leader has answered.
@@ -174,7 +178,7 @@ impl<S: Service> Caller<S> {
                 Answer::NotLeader(_) => self.hint.store(0, Ordering::Relaxed),
                 Answer::NotReady => {}
             }
-            if runtime.now() - start > PATIENCE {
+            if runtime.now() - start > PATIENCE || self.peers.tasks.is_closed() {
                 return Err(Error::Unavailable(Some(S::RANGE)));
             }
             backoff.wait().await;

@@ -110,7 +110,7 @@ impl Transaction {
     }
 
     /// Remembers the first failure.
-    fn note<T>(&self, outcome: Result<T>) -> Result<T> {
+    pub(super) fn note<T>(&self, outcome: Result<T>) -> Result<T> {
         if let Err(error) = &outcome
             && !matches!(error.kind(), ErrorKind::Params | ErrorKind::Decode)
         {

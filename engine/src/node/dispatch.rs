@@ -62,7 +62,7 @@ impl Handler for Dispatch {
         }
     }
 
-    async fn on_bulk(&self, from: PeerId, kind: u16, _header: Bytes, chunks: &mut (dyn ChunkStream)) -> Bytes {
+    async fn on_bulk(&self, from: PeerId, kind: u16, _header: Bytes, chunks: &mut dyn ChunkStream) -> Bytes {
         match self.parts.get() {
             Some(parts) if kind == images::IMAGE => images::receive(from, chunks, &parts.store).await,
             _ => Bytes::new(),

@@ -43,7 +43,7 @@ impl Transport for LateTransport {
         to: PeerId,
         kind: u16,
         header: Bytes,
-        chunks: &mut (dyn ChunkSource),
+        chunks: &mut dyn ChunkSource,
     ) -> Result<Bytes, NetError> {
         match self.bound.get() {
             Some(transport) => transport.send_bulk(to, kind, header, chunks).await,

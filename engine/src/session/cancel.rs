@@ -24,7 +24,7 @@ impl CancelHandle {
     }
 
     /// Whether the running statement has been cancelled.
-    pub(super) fn is_requested(&self) -> bool {
+    pub(crate) fn is_requested(&self) -> bool {
         self.inner.requested.load(Ordering::Acquire)
     }
 

@@ -25,6 +25,13 @@ pub struct StartupParams {
     pub process_id: i32,
 }
 
+impl Default for StartupParams {
+    /// The superuser `root` in the database `postgres`.
+    fn default() -> StartupParams {
+        StartupParams { user: "root".to_owned(), database: "postgres".to_owned(), settings: Vec::new(), process_id: 0 }
+    }
+}
+
 /// Where a session stands, as ReadyForQuery tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransactionStatus {

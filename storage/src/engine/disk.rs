@@ -57,10 +57,7 @@ pub struct EngineSettings {
 
 impl Default for EngineSettings {
     fn default() -> EngineSettings {
-        EngineSettings {
-            cache_bytes: 128 << 20,
-            memtable_bytes: 32 << 20,
-        }
+        EngineSettings { cache_bytes: 128 << 20, memtable_bytes: 32 << 20 }
     }
 }
 
@@ -120,9 +117,7 @@ impl DiskEngine {
     /// Moves memtables into tables, so that tests meet both.
     #[cfg(test)]
     pub(super) fn flush(&self, keyspaces: &[Keyspace]) -> Result<(), Error> {
-        let mut flushed = keyspaces
-            .iter()
-            .map(|&keyspace| self.keyspace(keyspace).rotate_memtable_and_wait());
+        let mut flushed = keyspaces.iter().map(|&keyspace| self.keyspace(keyspace).rotate_memtable_and_wait());
         flushed.try_for_each(|flushed| flushed.map_err(|error| self.read_error(error)))
     }
 
@@ -162,10 +157,7 @@ impl DiskEngine {
             let (Op::Put { key, .. } | Op::Delete { key, .. }) = &op;
             if key.is_empty() || key.len() > MAX_KEY_BYTES {
                 let source = std::io::Error::new(ErrorKind::InvalidInput, "keys have 1 to 65535 bytes");
-                return Err(Error::Io {
-                    what: format!("writing a key of {} bytes", key.len()),
-                    source,
-                });
+                return Err(Error::Io { what: format!("writing a key of {} bytes", key.len()), source });
             }
             match op {
                 Op::Put { keyspace, key, value } => batch.insert(self.keyspace(keyspace), key, value),
@@ -190,29 +182,18 @@ fn open_database(path: &Path, settings: &EngineSettings) -> fjall::Result<(Datab
         opened.push(database.keyspace(keyspace.name(), || settings.keyspace(keyspace))?);
     }
     let keyspaces = opened.try_into();
-    assert!(
-        keyspaces.is_ok(),
-        "the loop above opens one fjall keyspace for each keyspace"
-    );
-    keyspaces
-        .map(|keyspaces| (database, keyspaces, every_batch))
-        .map_err(|_| fjall::Error::Unrecoverable)
+    assert!(keyspaces.is_ok(), "the loop above opens one fjall keyspace for each keyspace");
+    keyspaces.map(|keyspaces| (database, keyspaces, every_batch)).map_err(|_| fjall::Error::Unrecoverable)
 }
 
 /// Refuses tables that hold a later batch than the newest one of which all keyspaces know.
 fn check_level(keyspaces: &Keyspaces, every_batch: &fjall::Keyspace, path: &Path) -> Result<(), Error> {
     let newest = every_batch.tree.get_highest_seqno();
-    let ahead = keyspaces
-        .iter()
-        .find(|keyspace| keyspace.tree.get_highest_persisted_seqno() > newest);
+    let ahead = keyspaces.iter().find(|keyspace| keyspace.tree.get_highest_persisted_seqno() > newest);
     match ahead {
         None => Ok(()),
         Some(ahead) => {
-            let what = format!(
-                "the journal in {} ends before the tables of keyspace {}",
-                path.display(),
-                ahead.name()
-            );
+            let what = format!("the journal in {} ends before the tables of keyspace {}", path.display(), ahead.name());
             Err(Error::Damaged(what))
         }
     }
@@ -241,10 +222,7 @@ impl Engine for DiskEngine {
                 return Ok(value.map(Bytes::from));
             }
         }
-        let value = self
-            .snapshot()
-            .get(keyspace, key)
-            .map_err(|error| self.read_error(error))?;
+        let value = self.snapshot().get(keyspace, key).map_err(|error| self.read_error(error))?;
         Ok(value.map(Bytes::from))
     }
 
@@ -257,11 +235,7 @@ impl Engine for DiskEngine {
     }
 
     fn view(&self) -> Box<dyn EngineView> {
-        Box::new(DiskView {
-            snapshot: self.snapshot(),
-            keyspaces: self.keyspaces.clone(),
-            path: self.path.clone(),
-        })
+        Box::new(DiskView { snapshot: self.snapshot(), keyspaces: self.keyspaces.clone(), path: self.path.clone() })
     }
 
     fn write(&self, ops: Vec<Op>) -> Result<(), Error> {
@@ -276,9 +250,7 @@ impl Engine for DiskEngine {
     }
 
     fn persist(&self) -> Result<(), Error> {
-        self.database
-            .persist(PersistMode::SyncAll)
-            .map_err(|error| map_error(error, &self.path, "syncing"))
+        self.database.persist(PersistMode::SyncAll).map_err(|error| map_error(error, &self.path, "syncing"))
     }
 
     fn size(&self) -> u64 {
@@ -288,9 +260,7 @@ impl Engine for DiskEngine {
 
 impl std::fmt::Debug for DiskEngine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DiskEngine")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
+        f.debug_struct("DiskEngine").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
@@ -303,19 +273,11 @@ struct DiskView {
 impl EngineView for DiskView {
     fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<Bytes>, Error> {
         let value = self.snapshot.get(&self.keyspaces[keyspace as usize], key);
-        Ok(value
-            .map_err(|error| map_error(error, &self.path, "reading"))?
-            .map(Bytes::from))
+        Ok(value.map_err(|error| map_error(error, &self.path, "reading"))?.map(Bytes::from))
     }
 
     fn scan<'a>(&'a self, keyspace: Keyspace, span: &Span) -> Pairs<'a> {
-        pairs(
-            &self.snapshot,
-            &self.keyspaces[keyspace as usize],
-            &self.path,
-            span,
-            false,
-        )
+        pairs(&self.snapshot, &self.keyspaces[keyspace as usize], &self.path, span, false)
     }
 }
 
@@ -328,11 +290,7 @@ fn pairs<'a>(snapshot: &Snapshot, keyspace: &fjall::Keyspace, path: &'a Path, sp
         Ok((key, value)) => Ok((Bytes::from(key), Bytes::from(value))),
         Err(error) => Err(map_error(error, path, "reading")),
     };
-    if reverse {
-        Box::new(guards.rev().map(read))
-    } else {
-        Box::new(guards.map(read))
-    }
+    if reverse { Box::new(guards.rev().map(read)) } else { Box::new(guards.map(read)) }
 }
 
 fn map_error(error: fjall::Error, path: &Path, doing: &str) -> Error {
@@ -346,10 +304,7 @@ fn map_error(error: fjall::Error, path: &Path, doing: &str) -> Error {
                 _ => Error::io(what, source),
             }
         }
-        fjall::Error::Locked => Error::Locked {
-            dir: path.to_path_buf(),
-            pid: 0,
-        },
+        fjall::Error::Locked => Error::Locked { dir: path.to_path_buf(), pid: 0 },
         fjall::Error::Poisoned => Error::Poisoned(format!("an earlier write to {} failed", path.display())),
         damage => Error::Damaged(format!("{doing} {}: {damage}", path.display())),
     }

@@ -94,16 +94,8 @@ impl MemoryEngine {
     }
 
     fn holding(maps: Maps) -> MemoryEngine {
-        let track = CrashTrack {
-            persisted: maps.clone(),
-            later: Vec::new(),
-        };
-        MemoryEngine {
-            state: RwLock::new(State {
-                now: maps,
-                track: Some(track),
-            }),
-        }
+        let track = CrashTrack { persisted: maps.clone(), later: Vec::new() };
+        MemoryEngine { state: RwLock::new(State { now: maps, track: Some(track) }) }
     }
 
     /// What a restart finds after the process died now: the state of the last persist and the first `keep` batches
@@ -114,10 +106,7 @@ impl MemoryEngine {
         let Some(track) = &state.track else {
             return MemoryEngine::new();
         };
-        let kept = keep
-            .min(track.later.len())
-            .checked_sub(1)
-            .map(|last| &track.later[last]);
+        let kept = keep.min(track.later.len()).checked_sub(1).map(|last| &track.later[last]);
         MemoryEngine::holding(kept.unwrap_or(&track.persisted).clone())
     }
 
@@ -143,9 +132,7 @@ impl Engine for MemoryEngine {
     }
 
     fn view(&self) -> Box<dyn EngineView> {
-        Box::new(MemoryView {
-            maps: self.state.read().now.clone(),
-        })
+        Box::new(MemoryView { maps: self.state.read().now.clone() })
     }
 
     fn write(&self, ops: Vec<Op>) -> Result<(), Error> {
@@ -254,20 +241,13 @@ mod tests {
     use super::*;
 
     fn put(key: &str, value: &str) -> Vec<Op> {
-        vec![Op::Put {
-            keyspace: Keyspace::Data,
-            key: key.into(),
-            value: value.into(),
-        }]
+        vec![Op::Put { keyspace: Keyspace::Data, key: key.into(), value: value.into() }]
     }
 
     fn content(engine: &MemoryEngine) -> Vec<String> {
         engine
             .scan(Keyspace::Data, &Span::new("", "z"))
-            .map(|pair| {
-                pair.map(|(key, value)| format!("{}={}", key.escape_ascii(), value.escape_ascii()))
-                    .unwrap()
-            })
+            .map(|pair| pair.map(|(key, value)| format!("{}={}", key.escape_ascii(), value.escape_ascii())).unwrap())
             .collect()
     }
 
@@ -301,12 +281,7 @@ mod tests {
         engine.write(put("key", "12345")).unwrap();
         engine.write(put("key", "123")).unwrap();
         assert_eq!(engine.size(), 6 + PAIR_OVERHEAD);
-        engine
-            .write(vec![Op::Delete {
-                keyspace: Keyspace::Data,
-                key: "key".into(),
-            }])
-            .unwrap();
+        engine.write(vec![Op::Delete { keyspace: Keyspace::Data, key: "key".into() }]).unwrap();
         assert_eq!(engine.size(), 0);
     }
 }

@@ -8,10 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 fn settings() -> EngineSettings {
-    EngineSettings {
-        cache_bytes: 1 << 20,
-        memtable_bytes: 1 << 20,
-    }
+    EngineSettings { cache_bytes: 1 << 20, memtable_bytes: 1 << 20 }
 }
 
 fn disk(path: &Path) -> DiskEngine {
@@ -19,41 +16,23 @@ fn disk(path: &Path) -> DiskEngine {
 }
 
 fn put(keyspace: Keyspace, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Op {
-    Op::Put {
-        keyspace,
-        key: key.into(),
-        value: value.into(),
-    }
+    Op::Put { keyspace, key: key.into(), value: value.into() }
 }
 
 fn delete(keyspace: Keyspace, key: &str) -> Op {
-    Op::Delete {
-        keyspace,
-        key: key.into(),
-    }
+    Op::Delete { keyspace, key: key.into() }
 }
 
 fn text(pairs: super::Pairs<'_>) -> String {
-    let pairs: Vec<_> = pairs
-        .map(|pair| {
-            pair.map(|(k, v)| format!("{}={}", k.escape_ascii(), v.escape_ascii()))
-                .unwrap()
-        })
-        .collect();
+    let pairs: Vec<_> =
+        pairs.map(|pair| pair.map(|(k, v)| format!("{}={}", k.escape_ascii(), v.escape_ascii())).unwrap()).collect();
     pairs.join(" ")
 }
 
 fn conforms(engine: &dyn Engine) {
     use Keyspace::{Data, Local, Lock};
     let all = Span::new("", "z");
-    engine
-        .write(vec![
-            put(Data, "b", "1"),
-            put(Data, "a", "2"),
-            put(Data, "c", ""),
-            put(Lock, "b", "x"),
-        ])
-        .unwrap();
+    engine.write(vec![put(Data, "b", "1"), put(Data, "a", "2"), put(Data, "c", ""), put(Lock, "b", "x")]).unwrap();
     assert_eq!(engine.get(Data, b"b").unwrap(), Some(Bytes::from_static(b"1")));
     assert_eq!(engine.get(Data, b"c").unwrap(), Some(Bytes::new()));
     assert_eq!(engine.get(Lock, b"a").unwrap(), None);
@@ -66,13 +45,8 @@ fn conforms(engine: &dyn Engine) {
     assert_eq!(text(engine.scan(Local, &all)), "");
 
     let (view, scan) = (engine.view(), engine.scan(Data, &all));
-    let later = vec![
-        delete(Data, "a"),
-        put(Data, "b", "3"),
-        put(Data, "d", "4"),
-        put(Data, "d", "5"),
-        delete(Lock, "b"),
-    ];
+    let later =
+        vec![delete(Data, "a"), put(Data, "b", "3"), put(Data, "d", "4"), put(Data, "d", "5"), delete(Lock, "b")];
     engine.write(later).unwrap();
     assert_eq!(text(scan), "a=2 b=1 c=");
     assert_eq!(text(view.scan(Data, &all)), "a=2 b=1 c=");
@@ -97,9 +71,7 @@ fn batches_are_whole(engine: &dyn Engine) {
     const ROUNDS: u64 = 3_000;
     let write = || {
         for round in 1..=ROUNDS {
-            engine
-                .write(vec![put(Keyspace::Lock, "k", round.to_be_bytes())])
-                .unwrap();
+            engine.write(vec![put(Keyspace::Lock, "k", round.to_be_bytes())]).unwrap();
             let filler = (0..20u8).map(|i| put(Keyspace::History, [i], "x"));
             let resolve = [delete(Keyspace::Lock, "k")].into_iter().chain(filler);
             let resolve = resolve.chain([put(Keyspace::Data, "k", round.to_be_bytes())]);
@@ -113,10 +85,7 @@ fn batches_are_whole(engine: &dyn Engine) {
             match number(engine.get(Keyspace::Lock, b"k").unwrap()) {
                 0 => {
                     let value = number(engine.get(Keyspace::Data, b"k").unwrap());
-                    assert!(
-                        value >= newest_intent,
-                        "intent {newest_intent} vanished before its value; found {value}"
-                    );
+                    assert!(value >= newest_intent, "intent {newest_intent} vanished before its value; found {value}");
                     newest_intent = value;
                 }
                 intent => newest_intent = intent,
@@ -129,10 +98,7 @@ fn batches_are_whole(engine: &dyn Engine) {
             let intent = view.get(Keyspace::Lock, b"k").unwrap();
             let count = view.scan(Keyspace::History, &Span::new("", "z")).count();
             let value = number(view.get(Keyspace::Data, b"k").unwrap());
-            assert!(
-                count == 0 || count == 20,
-                "a view shows {count} of 20 writes of a batch"
-            );
+            assert!(count == 0 || count == 20, "a view shows {count} of 20 writes of a batch");
             let expected = if intent.is_some() { value + 1 } else { value };
             assert_eq!(number(intent).max(value), expected);
         }
@@ -195,13 +161,8 @@ impl Model {
     }
 
     fn check(&self, engine: &dyn Engine, keyspace: Keyspace, span: &Span) {
-        let held = self
-            .0
-            .iter()
-            .filter(|((held, key), _)| *held == keyspace && span.contains(key));
-        let expected: Vec<_> = held
-            .map(|((_, k), v)| (Bytes::from(k.clone()), Bytes::from(v.clone())))
-            .collect();
+        let held = self.0.iter().filter(|((held, key), _)| *held == keyspace && span.contains(key));
+        let expected: Vec<_> = held.map(|((_, k), v)| (Bytes::from(k.clone()), Bytes::from(v.clone()))).collect();
         let found: Vec<_> = engine.scan(keyspace, span).map(Result::unwrap).collect();
         assert_eq!(found, expected);
         let mut found: Vec<_> = engine.scan_reverse(keyspace, span).map(Result::unwrap).collect();
@@ -250,10 +211,7 @@ fn a_second_opening_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("engine");
     let first = disk(&path);
-    assert!(matches!(
-        DiskEngine::open(&path, &settings()),
-        Err(Error::Locked { .. })
-    ));
+    assert!(matches!(DiskEngine::open(&path, &settings()), Err(Error::Locked { .. })));
     drop(first);
     disk(&path);
 }
@@ -282,30 +240,19 @@ fn an_interrupted_creation_begins_anew() {
 fn sample(path: &Path) -> Vec<(Bytes, Bytes)> {
     let engine = disk(path);
     for i in 0..400u32 {
-        engine
-            .write(vec![put(Keyspace::Data, i.to_be_bytes(), vec![i as u8; 100])])
-            .unwrap();
+        engine.write(vec![put(Keyspace::Data, i.to_be_bytes(), vec![i as u8; 100])]).unwrap();
     }
     engine.flush(&Keyspace::ALL).unwrap();
-    engine
-        .write(vec![put(Keyspace::Data, 9_000u32.to_be_bytes(), "journal")])
-        .unwrap();
+    engine.write(vec![put(Keyspace::Data, 9_000u32.to_be_bytes(), "journal")]).unwrap();
     engine.persist().unwrap();
-    engine
-        .scan(Keyspace::Data, &Span::new([0], [0xff]))
-        .map(Result::unwrap)
-        .collect()
+    engine.scan(Keyspace::Data, &Span::new([0], [0xff])).map(Result::unwrap).collect()
 }
 
 fn files(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path))
-        } else {
-            found.push(path)
-        }
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
     }
     found.sort();
     found
@@ -313,9 +260,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 
 fn read_all(path: &Path) -> Result<Vec<(Bytes, Bytes)>, Error> {
     let engine = DiskEngine::open(path, &settings())?;
-    let mut pairs = engine
-        .scan(Keyspace::Data, &Span::new([0], [0xff]))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut pairs = engine.scan(Keyspace::Data, &Span::new([0], [0xff])).collect::<Result<Vec<_>, _>>()?;
     for (key, value) in &mut pairs {
         let found = engine.get(Keyspace::Data, key)?;
         assert_eq!(found.as_ref(), Some(&*value), "a lookup and a scan differ");
@@ -336,12 +281,9 @@ fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 fn restore(path: &Path, contents: &BTreeMap<PathBuf, Vec<u8>>) {
-    files(path)
-        .into_iter()
-        .filter(|file| !contents.contains_key(file))
-        .for_each(|file| {
-            std::fs::remove_file(file).unwrap();
-        });
+    files(path).into_iter().filter(|file| !contents.contains_key(file)).for_each(|file| {
+        std::fs::remove_file(file).unwrap();
+    });
     for (file, bytes) in contents {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, bytes).unwrap();
@@ -383,10 +325,7 @@ fn a_cut_journal_behind_a_flushed_keyspace_is_damage() {
     let path = dir.path().join("engine");
     let engine = disk(&path);
     for i in 0..100u32 {
-        let ops = vec![
-            put(Keyspace::Data, i.to_be_bytes(), "value"),
-            put(Keyspace::Lock, i.to_be_bytes(), "intent"),
-        ];
+        let ops = vec![put(Keyspace::Data, i.to_be_bytes(), "value"), put(Keyspace::Lock, i.to_be_bytes(), "intent")];
         engine.write(ops).unwrap();
     }
     engine.flush(&[Keyspace::Data]).unwrap();
@@ -397,8 +336,6 @@ fn a_cut_journal_behind_a_flushed_keyspace_is_damage() {
     let used = bytes.iter().rposition(|&byte| byte != 0).unwrap();
     bytes.truncate(used / 2);
     std::fs::write(&journal, bytes).unwrap();
-    let Err(Error::Damaged(text)) = read_all(&path) else {
-        panic!("half a journal was accepted")
-    };
+    let Err(Error::Damaged(text)) = read_all(&path) else { panic!("half a journal was accepted") };
     assert!(text.ends_with("ends before the tables of keyspace data"), "{text}");
 }

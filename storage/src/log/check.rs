@@ -10,10 +10,7 @@ const ENTRY_OVERHEAD: u64 = 32;
 
 /// Whether nothing but truncations is in the batch, so that it may wait for the next append.
 pub fn only_truncates(batch: &LogBatch) -> bool {
-    batch
-        .groups
-        .iter()
-        .all(|group| group.entries.is_empty() && group.hard_state.is_none() && !group.reset)
+    batch.groups.iter().all(|group| group.entries.is_empty() && group.hard_state.is_none() && !group.reset)
 }
 
 /// Refuses entries with a gap: among themselves, behind the group's last entry, or before its first.
@@ -30,11 +27,7 @@ pub fn check_append(group: &GroupAppend, bounds: Option<(u64, u64)>) -> Result<(
         return Ok(());
     }
     let low = bounds.map_or(first, |(_, last)| last.saturating_add(1));
-    Err(Error::LogGap {
-        range: group.range,
-        low,
-        high: first,
-    })
+    Err(Error::LogGap { range: group.range, low, high: first })
 }
 
 /// Approximate size of an entry in memory, in bytes.

@@ -45,11 +45,7 @@ pub struct LogSettings {
 
 impl Default for LogSettings {
     fn default() -> LogSettings {
-        LogSettings {
-            segment_bytes: 32 << 20,
-            purge_bytes: 256 << 20,
-            tail_bytes: 16 << 20,
-        }
+        LogSettings { segment_bytes: 32 << 20, purge_bytes: 256 << 20, tail_bytes: 16 << 20 }
     }
 }
 
@@ -91,17 +87,9 @@ impl DiskLog {
     pub fn open(path: &Path, settings: &LogSettings) -> Result<DiskLog, Error> {
         prepare(path)?;
         let engine = Engine::open(config(path, settings)?).map_err(|error| map_open_error(error, path))?;
-        let recent = Recent {
-            tail: Tail::new(settings.tail_bytes),
-            hidden: BTreeMap::new(),
-        };
+        let recent = Recent { tail: Tail::new(settings.tail_bytes), hidden: BTreeMap::new() };
         let path = path.to_path_buf();
-        Ok(DiskLog {
-            engine,
-            path,
-            failure: Mutex::new(None),
-            recent: Mutex::new(recent),
-        })
+        Ok(DiskLog { engine, path, failure: Mutex::new(None), recent: Mutex::new(recent) })
     }
 
     fn bounds_above(&self, range: RangeId, hidden: Option<u64>) -> Option<(u64, u64)> {
@@ -126,10 +114,7 @@ impl DiskLog {
         {
             let recent = self.recent.lock();
             for group in &batch.groups {
-                check_append(
-                    group,
-                    self.bounds_above(group.range, recent.hidden.get(&group.range).copied()),
-                )?;
+                check_append(group, self.bounds_above(group.range, recent.hidden.get(&group.range).copied()))?;
             }
             for (range, index) in &recent.hidden {
                 encoded.add_command(range.0, Command::Compact { index: *index });
@@ -138,9 +123,7 @@ impl DiskLog {
         for group in &batch.groups {
             encode(group, &mut encoded).map_err(|error| map_error(error, &self.path))?;
         }
-        self.engine
-            .write(&mut encoded, true)
-            .map_err(|error| map_error(error, &self.path))?;
+        self.engine.write(&mut encoded, true).map_err(|error| map_error(error, &self.path))?;
         let mut recent = self.recent.lock();
         recent.hidden.clear();
         batch.groups.into_iter().for_each(|group| recent.tail.append(group));
@@ -179,15 +162,9 @@ impl LogStore for DiskLog {
         let gap = || Error::LogGap { range, low, high };
         let bounds = {
             let recent = self.recent.lock();
-            let held = recent
-                .tail
-                .entries(range)
-                .filter(|held| held.front().is_some_and(|entry| entry.index <= low));
+            let held = recent.tail.entries(range).filter(|held| held.front().is_some_and(|entry| entry.index <= low));
             if let Some(held) = held {
-                let bounds = held
-                    .front()
-                    .zip(held.back())
-                    .map(|(first, last)| (first.index, last.index));
+                let bounds = held.front().zip(held.back()).map(|(first, last)| (first.index, last.index));
                 return select(held, bounds, low, high, max_bytes).ok_or_else(gap);
             }
             self.bounds_above(range, recent.hidden.get(&range).copied())
@@ -198,10 +175,7 @@ impl LogStore for DiskLog {
         }
         let mut entries = Vec::new();
         let max_bytes = max_bytes.min(MAX_READ_BYTES) as usize;
-        match self
-            .engine
-            .fetch_entries_to::<Entries>(range.0, low, high, Some(max_bytes), &mut entries)
-        {
+        match self.engine.fetch_entries_to::<Entries>(range.0, low, high, Some(max_bytes), &mut entries) {
             Ok(_) => Ok(entries),
             Err(raft_engine::Error::EntryCompacted | raft_engine::Error::EntryNotFound) => Err(gap()),
             Err(error) => Err(map_error(error, &self.path)),
@@ -214,9 +188,7 @@ impl LogStore for DiskLog {
     }
 
     fn hard_state(&self, range: RangeId) -> Result<Option<HardState>, Error> {
-        self.engine
-            .get_message(range.0, HARD_STATE_KEY)
-            .map_err(|error| map_error(error, &self.path))
+        self.engine.get_message(range.0, HARD_STATE_KEY).map_err(|error| map_error(error, &self.path))
     }
 
     fn groups(&self) -> Result<Vec<RangeId>, Error> {
@@ -231,16 +203,9 @@ impl LogStore for DiskLog {
     fn purge(&self) -> Result<Vec<RangeId>, Error> {
         self.unless_poisoned(|| {
             let nothing_waits = self.recent.lock().hidden.is_empty();
-            if nothing_waits {
-                Ok(())
-            } else {
-                self.write(LogBatch::default())
-            }
+            if nothing_waits { Ok(()) } else { self.write(LogBatch::default()) }
         })?;
-        let pinned = self
-            .engine
-            .purge_expired_files()
-            .map_err(|error| map_error(error, &self.path));
+        let pinned = self.engine.purge_expired_files().map_err(|error| map_error(error, &self.path));
         let pinned = self.unless_poisoned(|| pinned)?;
         Ok(pinned.into_iter().map(RangeId).collect())
     }
@@ -248,9 +213,7 @@ impl LogStore for DiskLog {
 
 impl std::fmt::Debug for DiskLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DiskLog")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
+        f.debug_struct("DiskLog").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
@@ -313,10 +276,9 @@ fn map_open_error(error: raft_engine::Error, path: &Path) -> Error {
         raft_engine::Error::Io(source) if source.kind() == ErrorKind::InvalidInput => {
             Error::Damaged(format!("{}: an older file is broken ({source})", path.display()))
         }
-        raft_engine::Error::Other(other) if other.to_string().contains("lock file") => Error::Locked {
-            dir: path.to_path_buf(),
-            pid: 0,
-        },
+        raft_engine::Error::Other(other) if other.to_string().contains("lock file") => {
+            Error::Locked { dir: path.to_path_buf(), pid: 0 }
+        }
         other => map_error(other, path),
     }
 }

@@ -50,11 +50,7 @@ impl Group {
 
     /// Writes the waiting truncation.
     fn truncate(&mut self) {
-        while self
-            .entries
-            .front()
-            .is_some_and(|first| first.index < self.hidden_below)
-        {
+        while self.entries.front().is_some_and(|first| first.index < self.hidden_below) {
             self.entries.pop_front();
         }
         self.hidden_below = 0;
@@ -85,9 +81,7 @@ impl MemoryLog {
         for group in groups.values_mut() {
             group.hidden_below = 0;
         }
-        MemoryLog {
-            groups: RwLock::new(groups),
-        }
+        MemoryLog { groups: RwLock::new(groups) }
     }
 
     fn read<T>(&self, range: RangeId, read: impl FnOnce(&Group) -> T) -> Option<T> {

@@ -44,13 +44,7 @@ pub struct GroupAppend {
 impl GroupAppend {
     /// An empty append for `range`.
     pub fn new(range: RangeId) -> GroupAppend {
-        GroupAppend {
-            range,
-            entries: Vec::new(),
-            hard_state: None,
-            truncate_to: None,
-            reset: false,
-        }
+        GroupAppend { range, entries: Vec::new(), hard_state: None, truncate_to: None, reset: false }
     }
 }
 

@@ -27,12 +27,7 @@ pub struct Tail {
 impl Tail {
     /// An empty tail that holds at most `limit` bytes.
     pub fn new(limit: u64) -> Tail {
-        Tail {
-            groups: BTreeMap::new(),
-            order: VecDeque::new(),
-            bytes: 0,
-            limit,
-        }
+        Tail { groups: BTreeMap::new(), order: VecDeque::new(), bytes: 0, limit }
     }
 
     /// The entries held of `range`: ascending and gapless.
@@ -96,23 +91,12 @@ mod tests {
     use super::*;
 
     fn append(range: u64, first: u64, count: u64) -> GroupAppend {
-        let entry = |index| Entry {
-            index,
-            data: vec![7; 68].into(),
-            ..Entry::default()
-        };
-        GroupAppend {
-            entries: (first..first + count).map(entry).collect(),
-            ..GroupAppend::new(RangeId(range))
-        }
+        let entry = |index| Entry { index, data: vec![7; 68].into(), ..Entry::default() };
+        GroupAppend { entries: (first..first + count).map(entry).collect(), ..GroupAppend::new(RangeId(range)) }
     }
 
     fn held(tail: &Tail, range: u64) -> Vec<u64> {
-        tail.entries(RangeId(range))
-            .into_iter()
-            .flatten()
-            .map(|entry| entry.index)
-            .collect()
+        tail.entries(RangeId(range)).into_iter().flatten().map(|entry| entry.index).collect()
     }
 
     #[test]
@@ -138,10 +122,7 @@ mod tests {
         assert_eq!(held(&tail, 1), [3, 4]);
         tail.append(append(1, 9, 1));
         assert_eq!(held(&tail, 1), [9]);
-        tail.append(GroupAppend {
-            reset: true,
-            ..GroupAppend::new(RangeId(1))
-        });
+        tail.append(GroupAppend { reset: true, ..GroupAppend::new(RangeId(1)) });
         assert_eq!(held(&tail, 1), [0; 0]);
     }
 }

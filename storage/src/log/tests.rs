@@ -10,11 +10,7 @@ const R1: RangeId = RangeId(1);
 const R2: RangeId = RangeId(2);
 
 fn settings() -> LogSettings {
-    LogSettings {
-        segment_bytes: 64 << 10,
-        purge_bytes: 256 << 10,
-        tail_bytes: 0,
-    }
+    LogSettings { segment_bytes: 64 << 10, purge_bytes: 256 << 10, tail_bytes: 0 }
 }
 
 fn disk(path: &Path) -> DiskLog {
@@ -23,28 +19,15 @@ fn disk(path: &Path) -> DiskLog {
 
 fn entries(term: u64, first: u64, count: u64) -> Vec<Entry> {
     let data = |index| format!("{term}/{index}").into_bytes().into();
-    (first..first + count)
-        .map(|index| Entry {
-            term,
-            index,
-            data: data(index),
-            ..Entry::default()
-        })
-        .collect()
+    (first..first + count).map(|index| Entry { term, index, data: data(index), ..Entry::default() }).collect()
 }
 
 fn append(range: RangeId, term: u64, first: u64, count: u64) -> GroupAppend {
-    GroupAppend {
-        entries: entries(term, first, count),
-        ..GroupAppend::new(range)
-    }
+    GroupAppend { entries: entries(term, first, count), ..GroupAppend::new(range) }
 }
 
 fn truncate(range: RangeId, to: u64) -> GroupAppend {
-    GroupAppend {
-        truncate_to: Some(to),
-        ..GroupAppend::new(range)
-    }
+    GroupAppend { truncate_to: Some(to), ..GroupAppend::new(range) }
 }
 
 fn write(log: &dyn LogStore, groups: Vec<GroupAppend>) {
@@ -56,111 +39,43 @@ fn all(log: &dyn LogStore, range: RangeId) -> String {
         return String::new();
     };
     let entries = log.entries(range, first, last + 1, u64::MAX).unwrap();
-    let text: Vec<_> = entries
-        .iter()
-        .map(|entry| String::from_utf8_lossy(&entry.data).into_owned())
-        .collect();
+    let text: Vec<_> = entries.iter().map(|entry| String::from_utf8_lossy(&entry.data).into_owned()).collect();
     text.join(" ")
 }
 
 fn conforms(log: &dyn LogStore) {
-    assert_eq!(
-        (
-            log.groups().unwrap(),
-            log.bounds(R1).unwrap(),
-            log.hard_state(R1).unwrap()
-        ),
-        (vec![], None, None)
-    );
-    let state = HardState {
-        term: 3,
-        vote: 2,
-        commit: 1,
-        ..HardState::default()
-    };
-    let with_state = GroupAppend {
-        hard_state: Some(state.clone()),
-        ..append(R2, 3, 10, 3)
-    };
+    assert_eq!((log.groups().unwrap(), log.bounds(R1).unwrap(), log.hard_state(R1).unwrap()), (vec![], None, None));
+    let state = HardState { term: 3, vote: 2, commit: 1, ..HardState::default() };
+    let with_state = GroupAppend { hard_state: Some(state.clone()), ..append(R2, 3, 10, 3) };
     write(log, vec![append(R1, 1, 1, 4), with_state]);
     assert_eq!(log.groups().unwrap(), [R1, R2]);
-    assert_eq!(
-        (log.bounds(R1).unwrap(), log.bounds(R2).unwrap()),
-        (Some((1, 4)), Some((10, 12)))
-    );
-    assert_eq!(
-        (log.hard_state(R1).unwrap(), log.hard_state(R2).unwrap()),
-        (None, Some(state))
-    );
+    assert_eq!((log.bounds(R1).unwrap(), log.bounds(R2).unwrap()), (Some((1, 4)), Some((10, 12))));
+    assert_eq!((log.hard_state(R1).unwrap(), log.hard_state(R2).unwrap()), (None, Some(state)));
     assert_eq!(all(log, R1), "1/1 1/2 1/3 1/4");
 
     write(log, vec![append(R1, 2, 3, 1)]);
     assert_eq!(all(log, R1), "1/1 1/2 2/3");
     write(log, vec![append(R1, 2, 4, 2), truncate(R2, 12)]);
-    assert_eq!(
-        (all(log, R1), all(log, R2)),
-        ("1/1 1/2 2/3 2/4 2/5".into(), "3/12".into())
-    );
+    assert_eq!((all(log, R1), all(log, R2)), ("1/1 1/2 2/3 2/4 2/5".into(), "3/12".into()));
 
     let read = |low, high, max| log.entries(R1, low, high, max).map(|read| read.len());
-    assert_eq!(
-        (
-            read(2, 6, 0).unwrap(),
-            read(2, 6, u64::MAX).unwrap(),
-            read(9, 9, 9).unwrap()
-        ),
-        (1, 4, 0)
-    );
-    assert!(matches!(
-        read(5, 7, 1),
-        Err(Error::LogGap {
-            range: R1,
-            low: 5,
-            high: 7
-        })
-    ));
+    assert_eq!((read(2, 6, 0).unwrap(), read(2, 6, u64::MAX).unwrap(), read(9, 9, 9).unwrap()), (1, 4, 0));
+    assert!(matches!(read(5, 7, 1), Err(Error::LogGap { range: R1, low: 5, high: 7 })));
     assert!(matches!(read(0, 2, 1), Err(Error::LogGap { .. })));
     assert!(matches!(read(1, u64::MAX, 1), Err(Error::LogGap { .. })));
     assert!(matches!(log.entries(RangeId(9), 1, 2, 1), Err(Error::LogGap { .. })));
 
-    log.append(
-        LogBatch {
-            groups: vec![truncate(R1, 4), truncate(RangeId(9), 7)],
-        },
-        false,
-    )
-    .unwrap();
-    assert_eq!(
-        (log.bounds(R1).unwrap(), all(log, R1)),
-        (Some((4, 5)), "2/4 2/5".into())
-    );
+    log.append(LogBatch { groups: vec![truncate(R1, 4), truncate(RangeId(9), 7)] }, false).unwrap();
+    assert_eq!((log.bounds(R1).unwrap(), all(log, R1)), (Some((4, 5)), "2/4 2/5".into()));
     assert!(matches!(read(3, 5, 1), Err(Error::LogGap { .. })));
     write(log, vec![append(R1, 2, 6, 1)]);
     assert_eq!(all(log, R1), "2/4 2/5 2/6");
 
     write(log, vec![truncate(R1, 7)]);
     assert_eq!((log.bounds(R1).unwrap(), log.groups().unwrap()), (None, vec![R2]));
-    write(
-        log,
-        vec![GroupAppend {
-            reset: true,
-            ..append(R2, 7, 100, 2)
-        }],
-    );
-    assert_eq!(
-        (log.bounds(R2).unwrap(), log.hard_state(R2).unwrap()),
-        (Some((100, 101)), None)
-    );
-    write(
-        log,
-        vec![
-            append(R1, 4, 50, 2),
-            GroupAppend {
-                reset: true,
-                ..GroupAppend::new(R2)
-            },
-        ],
-    );
+    write(log, vec![GroupAppend { reset: true, ..append(R2, 7, 100, 2) }]);
+    assert_eq!((log.bounds(R2).unwrap(), log.hard_state(R2).unwrap()), (Some((100, 101)), None));
+    write(log, vec![append(R1, 4, 50, 2), GroupAppend { reset: true, ..GroupAppend::new(R2) }]);
     assert_eq!((all(log, R1), log.groups().unwrap()), ("4/50 4/51".into(), vec![R1]));
     assert_eq!(log.purge().unwrap(), []);
 }
@@ -182,74 +97,34 @@ fn the_same_is_found_after_reopening() {
     drop(log);
     let log = disk(dir.path());
     assert_eq!((all(&log, R1), log.groups().unwrap()), ("4/51".into(), vec![R1]));
-    assert!(matches!(
-        DiskLog::open(dir.path(), &settings()),
-        Err(Error::Locked { .. })
-    ));
+    assert!(matches!(DiskLog::open(dir.path(), &settings()), Err(Error::Locked { .. })));
 }
 
 #[test]
 fn a_crash_loses_truncations_that_were_not_synced_and_nothing_else() {
     let log = MemoryLog::new();
     write(&log, vec![append(R1, 1, 1, 4), truncate(R2, 1)]);
-    log.append(
-        LogBatch {
-            groups: vec![truncate(R1, 3)],
-        },
-        false,
-    )
-    .unwrap();
-    assert_eq!(
-        (all(&log, R1), all(&log.crash(), R1)),
-        ("1/3 1/4".into(), "1/1 1/2 1/3 1/4".into())
-    );
+    log.append(LogBatch { groups: vec![truncate(R1, 3)] }, false).unwrap();
+    assert_eq!((all(&log, R1), all(&log.crash(), R1)), ("1/3 1/4".into(), "1/1 1/2 1/3 1/4".into()));
     write(&log, vec![append(R1, 1, 5, 1)]);
-    assert_eq!(
-        (all(&log, R1), all(&log.crash(), R1)),
-        ("1/3 1/4 1/5".into(), "1/3 1/4 1/5".into())
-    );
+    assert_eq!((all(&log, R1), all(&log.crash(), R1)), ("1/3 1/4 1/5".into(), "1/3 1/4 1/5".into()));
 }
 
 #[test]
 fn gaps_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    for log in [
-        Box::new(MemoryLog::new()) as Box<dyn LogStore>,
-        Box::new(disk(&dir.path().join("log"))),
-    ] {
+    for log in [Box::new(MemoryLog::new()) as Box<dyn LogStore>, Box::new(disk(&dir.path().join("log")))] {
         write(&*log, vec![append(R1, 1, 5, 2)]);
-        let gap = log.append(
-            LogBatch {
-                groups: vec![append(R1, 1, 8, 1)],
-            },
-            true,
-        );
-        assert!(matches!(
-            gap,
-            Err(Error::LogGap {
-                range: R1,
-                low: 7,
-                high: 8
-            })
-        ));
+        let gap = log.append(LogBatch { groups: vec![append(R1, 1, 8, 1)] }, true);
+        assert!(matches!(gap, Err(Error::LogGap { range: R1, low: 7, high: 8 })));
         assert_eq!(all(&*log, R1), "1/5 1/6");
     }
     let log = disk(&dir.path().join("log"));
     let mut broken = append(R1, 1, 7, 2);
     broken.entries[1].index = 9;
-    assert!(matches!(
-        log.append(LogBatch { groups: vec![broken] }, true),
-        Err(Error::LogGap { .. })
-    ));
-    let poisoned = log.append(
-        LogBatch {
-            groups: vec![append(R1, 1, 7, 1)],
-        },
-        true,
-    );
-    let Err(Error::Poisoned(first)) = poisoned else {
-        panic!("append after a failure: {poisoned:?}")
-    };
+    assert!(matches!(log.append(LogBatch { groups: vec![broken] }, true), Err(Error::LogGap { .. })));
+    let poisoned = log.append(LogBatch { groups: vec![append(R1, 1, 7, 1)] }, true);
+    let Err(Error::Poisoned(first)) = poisoned else { panic!("append after a failure: {poisoned:?}") };
     assert_eq!(first, "log of r1 does not hold entries 7..7");
 }
 
@@ -269,19 +144,8 @@ fn logs_read_by_one_thread_do_not_mix() {
 fn purge_bounds_the_files_and_keeps_what_is_live() {
     let dir = tempfile::tempdir().unwrap();
     let log = disk(dir.path());
-    let state = HardState {
-        term: 1,
-        vote: 1,
-        commit: 1,
-        ..HardState::default()
-    };
-    write(
-        &log,
-        vec![GroupAppend {
-            hard_state: Some(state.clone()),
-            ..append(R2, 1, 1, 3)
-        }],
-    );
+    let state = HardState { term: 1, vote: 1, commit: 1, ..HardState::default() };
+    write(&log, vec![GroupAppend { hard_state: Some(state.clone()), ..append(R2, 1, 1, 3) }]);
     for index in 1..=2_000 {
         let mut group = append(R1, 1, index, 1);
         group.entries[0].data = vec![index as u8; 1_000].into();
@@ -291,17 +155,11 @@ fn purge_bounds_the_files_and_keeps_what_is_live() {
             log.purge().unwrap();
         }
     }
-    let bytes: u64 = fs::read_dir(dir.path())
-        .unwrap()
-        .map(|file| file.unwrap().metadata().unwrap().len())
-        .sum();
+    let bytes: u64 = fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
     assert!(bytes < 1 << 20, "{bytes} bytes are held for 10 live entries");
     drop(log);
     let log = disk(dir.path());
-    assert_eq!(
-        (log.bounds(R1).unwrap(), all(&log, R2)),
-        (Some((1_990, 2_000)), "1/1 1/2 1/3".into())
-    );
+    assert_eq!((log.bounds(R1).unwrap(), all(&log, R2)), (Some((1_990, 2_000)), "1/1 1/2 1/3".into()));
     assert_eq!(log.hard_state(R2).unwrap(), Some(state));
 }
 
@@ -313,11 +171,7 @@ fn three_batches(dir: &Path) -> PathBuf {
     }
     drop(log);
     let is_log = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "raftlog");
-    fs::read_dir(dir)
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .find(is_log)
-        .unwrap()
+    fs::read_dir(dir).unwrap().map(|file| file.unwrap().path()).find(is_log).unwrap()
 }
 
 #[test]

@@ -37,10 +37,7 @@ pub fn check_tail(dir: &Path) -> Result<(), Error> {
         };
         let bytes = std::fs::read(&path).map_err(|error| Error::io(format!("reading {}", path.display()), error))?;
         if let Some(broken) = broken_before_end(&bytes, number, unsynced) {
-            return Err(Error::Damaged(format!(
-                "{} is broken at byte {broken}, before its end",
-                path.display()
-            )));
+            return Err(Error::Damaged(format!("{} is broken at byte {broken}, before its end", path.display())));
         }
     }
     Ok(())
@@ -91,10 +88,7 @@ fn newest(dir: &Path, suffix: &str) -> Result<Option<(u64, PathBuf)>, Error> {
 /// Offset of the first broken batch (0 for the header) if a whole batch follows more than `unsynced` bytes later.
 fn broken_before_end(bytes: &[u8], number: u64, unsynced: usize) -> Option<usize> {
     let signature = number as u32;
-    let version = bytes
-        .strip_prefix(MAGIC)
-        .and_then(|rest| rest.first_chunk::<8>())
-        .map(|v| u64::from_be_bytes(*v));
+    let version = bytes.strip_prefix(MAGIC).and_then(|rest| rest.first_chunk::<8>()).map(|v| u64::from_be_bytes(*v));
     let whole = |at: usize| match version {
         Some(1) => batch_length(bytes, at, 0),
         _ => batch_length(bytes, at, signature),
@@ -106,11 +100,7 @@ fn broken_before_end(bytes: &[u8], number: u64, unsynced: usize) -> Option<usize
         whole_until += length;
     }
     let nothing_read = whole_until == first_batch;
-    let search_from = if header_is_whole {
-        whole_until + 1 + unsynced
-    } else {
-        MAGIC.len()
-    };
+    let search_from = if header_is_whole { whole_until + 1 + unsynced } else { MAGIC.len() };
     // A damaged version hides which signature is right.
     let is_whole = |&at: &usize| whole(at).is_some() || nothing_read && batch_length(bytes, at, signature).is_some();
     let later = (search_from..bytes.len()).find(is_whole);
@@ -126,9 +116,7 @@ fn batch_length(bytes: &[u8], at: usize, signature: u32) -> Option<usize> {
         return None;
     }
     let items_at = u64::from_be_bytes(*rest.get(8..)?.first_chunk::<8>()?);
-    let items_at = usize::try_from(items_at)
-        .ok()
-        .filter(|at| (BATCH_HEADER..length).contains(at))?;
+    let items_at = usize::try_from(items_at).ok().filter(|at| (BATCH_HEADER..length).contains(at))?;
     let items = checksum_holds(&rest[items_at..length], signature);
     let entries = items_at == BATCH_HEADER || checksum_holds(&rest[BATCH_HEADER..items_at], 0);
     (items && entries).then_some(length)

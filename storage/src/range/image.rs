@@ -15,7 +15,6 @@
 use super::local::{self, Position};
 use super::{RangeDescriptor, ReplicaDescriptor};
 use crate::engine::EngineView;
-use crate::keys::local_key;
 use crate::{Error, Keyspace, Op, RangeId, ReplicaId, Span, codec};
 use bincode::{Decode, Encode};
 
@@ -46,10 +45,7 @@ pub struct ImageHeader {
 impl ImageHeader {
     /// Position of the newest entry that the image contains.
     pub fn position(&self) -> Position {
-        Position {
-            index: self.index,
-            term: self.entry_term,
-        }
+        Position { index: self.index, term: self.entry_term }
     }
 }
 
@@ -130,38 +126,16 @@ impl ImageReader {
         let Some((descriptor, applied)) = local::load_view(view.as_ref(), range)? else {
             return Ok(None);
         };
-        let is_member = |id| {
-            descriptor
-                .replicas
-                .iter()
-                .any(|member: &ReplicaDescriptor| member.replica == id)
-        };
+        let is_member = |id| descriptor.replicas.iter().any(|member: &ReplicaDescriptor| member.replica == id);
         if !is_member(to) || !is_member(from) {
             return Ok(None);
         }
         let floors = local::floors(|span| view.scan(Keyspace::Local, span), range)?;
         let span = descriptor.span.clone();
         let (index, entry_term) = (applied.index, applied.term);
-        let header = Some(ImageHeader {
-            descriptor,
-            index,
-            entry_term,
-            from,
-            to,
-            term,
-            floors,
-        });
+        let header = Some(ImageHeader { descriptor, index, entry_term, from, to, term, floors });
         let next = span.in_keyspace(Keyspace::BY_KEY[0]).start;
-        Ok(Some(ImageReader {
-            view,
-            header,
-            span,
-            keyspace: 0,
-            next,
-            chunk: 0,
-            pairs: 0,
-            done: false,
-        }))
+        Ok(Some(ImageReader { view, header, span, keyspace: 0, next, chunk: 0, pairs: 0, done: false }))
     }
 
     /// The next chunk to send; `None` after the last one.
@@ -236,14 +210,7 @@ pub struct ImageWriter {
 impl ImageWriter {
     /// A writer that gathers at most about `limit` bytes in memory.
     pub fn new(limit: usize) -> ImageWriter {
-        ImageWriter {
-            limit,
-            header: None,
-            batches: Vec::new(),
-            bytes: 0,
-            chunk: 0,
-            pairs: 0,
-        }
+        ImageWriter { limit, header: None, batches: Vec::new(), bytes: 0, chunk: 0, pairs: 0 }
     }
 
     /// What the image is of, once the first chunk was accepted.
@@ -266,16 +233,10 @@ impl ImageWriter {
             Part::Pairs { keyspace, pairs } => self.gather(keyspace, pairs)?,
             Part::End { pairs } if pairs == self.pairs => {
                 let header = self.header.take().ok_or(ImageError::Torn)?;
-                return Ok(Some(Image {
-                    header,
-                    batches: std::mem::take(&mut self.batches),
-                }));
+                return Ok(Some(Image { header, batches: std::mem::take(&mut self.batches) }));
             }
             Part::End { pairs } => {
-                return Err(ImageError::Short {
-                    expected: pairs,
-                    found: self.pairs,
-                });
+                return Err(ImageError::Short { expected: pairs, found: self.pairs });
             }
             Part::Header(_) => return Err(ImageError::Torn),
         }
@@ -293,10 +254,7 @@ impl ImageWriter {
         }
         let found = u32::from_le_bytes(*position);
         if found != self.chunk {
-            return Err(ImageError::Order {
-                expected: self.chunk,
-                found,
-            });
+            return Err(ImageError::Order { expected: self.chunk, found });
         }
         self.bytes += chunk.len();
         if self.bytes > self.limit {
@@ -313,12 +271,7 @@ impl ImageWriter {
             return Err(ImageError::Foreign);
         }
         self.pairs += pairs.len() as u64;
-        self.batches.push(
-            pairs
-                .into_iter()
-                .map(|(key, value)| Op::Put { keyspace, key, value })
-                .collect(),
-        );
+        self.batches.push(pairs.into_iter().map(|(key, value)| Op::Put { keyspace, key, value }).collect());
         Ok(())
     }
 }
@@ -326,11 +279,4 @@ impl ImageWriter {
 /// Whether `suffix` may travel in an image's floors.
 pub(crate) fn is_floor(suffix: &[u8]) -> bool {
     suffix.starts_with(local::FLOOR)
-}
-
-/// The engine key of a floor.
-pub fn floor_key(range: RangeId, suffix: &[u8]) -> Vec<u8> {
-    let mut key = local_key(range, local::FLOOR);
-    key.extend_from_slice(suffix);
-    key
 }

@@ -48,10 +48,7 @@ pub struct Position {
 
 impl Position {
     /// Where the log of a new range begins.
-    pub const FIRST: Position = Position {
-        index: FIRST_INDEX,
-        term: FIRST_TERM,
-    };
+    pub const FIRST: Position = Position { index: FIRST_INDEX, term: FIRST_TERM };
 
     fn bytes(self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(16);
@@ -65,10 +62,7 @@ impl Position {
             return Err(Error::Damaged("a log position is not 16 bytes long".into()));
         };
         let term = rest.first_chunk::<8>().copied().unwrap_or_default();
-        Ok(Position {
-            index: u64::from_be_bytes(*index),
-            term: u64::from_be_bytes(term),
-        })
+        Ok(Position { index: u64::from_be_bytes(*index), term: u64::from_be_bytes(term) })
     }
 }
 
@@ -120,10 +114,7 @@ pub fn load_all(engine: &dyn Engine) -> Result<BTreeMap<RangeId, LocalState>, Er
         let Some((range, suffix)) = key.split_first_chunk::<8>() else {
             return Err(Error::Damaged("a local key is shorter than a range id".into()));
         };
-        states
-            .entry(RangeId(u64::from_be_bytes(*range)))
-            .or_default()
-            .set(suffix, &value)?;
+        states.entry(RangeId(u64::from_be_bytes(*range))).or_default().set(suffix, &value)?;
     }
     Ok(states)
 }
@@ -190,10 +181,7 @@ pub fn delete_replica(range: RangeId) -> Op {
 
 /// The writes that turn an initialized replica into an uninitialized one, floors included.
 pub fn delete_state(engine: &dyn Engine, range: RangeId) -> Result<Vec<Op>, Error> {
-    let mut ops: Vec<Op> = [DESCRIPTOR, APPLIED, INITIAL]
-        .iter()
-        .map(|suffix| delete(range, suffix))
-        .collect();
+    let mut ops: Vec<Op> = [DESCRIPTOR, APPLIED, INITIAL].iter().map(|suffix| delete(range, suffix)).collect();
     for (suffix, _) in floors(|span| engine.scan(Keyspace::Local, span), range)? {
         ops.push(delete(range, &suffix));
     }
@@ -220,16 +208,9 @@ pub fn put_floor(range: RangeId, suffix: &[u8], value: Vec<u8>) -> Op {
 }
 
 fn put(range: RangeId, suffix: &[u8], value: Vec<u8>) -> Op {
-    Op::Put {
-        keyspace: Keyspace::Local,
-        key: local_key(range, suffix),
-        value,
-    }
+    Op::Put { keyspace: Keyspace::Local, key: local_key(range, suffix), value }
 }
 
 fn delete(range: RangeId, suffix: &[u8]) -> Op {
-    Op::Delete {
-        keyspace: Keyspace::Local,
-        key: local_key(range, suffix),
-    }
+    Op::Delete { keyspace: Keyspace::Local, key: local_key(range, suffix) }
 }

@@ -68,9 +68,7 @@ pub enum ChangeRefusal {
 impl RangeDescriptor {
     /// Whether two majorities must agree at present.
     pub fn is_joint(&self) -> bool {
-        self.replicas
-            .iter()
-            .any(|replica| matches!(replica.role, ReplicaRole::Incoming | ReplicaRole::Outgoing))
+        self.replicas.iter().any(|replica| matches!(replica.role, ReplicaRole::Incoming | ReplicaRole::Outgoing))
     }
 
     /// The replica with this id, if it is a member.
@@ -98,10 +96,7 @@ impl RangeDescriptor {
         for step in &change.changes {
             next.take(*step)?;
         }
-        let votes = next
-            .replicas
-            .iter()
-            .any(|r| matches!(r.role, ReplicaRole::Voter | ReplicaRole::Incoming));
+        let votes = next.replicas.iter().any(|r| matches!(r.role, ReplicaRole::Voter | ReplicaRole::Incoming));
         if !votes || change.changes.is_empty() || (!next.is_joint() && change.changes.len() > 1) {
             return Err(ChangeRefusal::Malformed);
         }
@@ -119,11 +114,7 @@ impl RangeDescriptor {
                 }
                 let replica = self.next_replica;
                 self.next_replica = ReplicaId(replica.0 + 1);
-                self.replicas.push(ReplicaDescriptor {
-                    node,
-                    replica,
-                    role: ReplicaRole::Learner,
-                });
+                self.replicas.push(ReplicaDescriptor { node, replica, role: ReplicaRole::Learner });
             }
             ReplicaChange::Promote(node) => {
                 let at = at(node).ok_or(ChangeRefusal::Absent(node))?;
@@ -165,18 +156,10 @@ impl RangeDescriptor {
     /// The configuration as raft-rs wants it.
     pub fn conf_state(&self) -> ConfState {
         let with = |roles: &[ReplicaRole]| -> Vec<u64> {
-            self.replicas
-                .iter()
-                .filter(|r| roles.contains(&r.role))
-                .map(|r| r.replica.0)
-                .collect()
+            self.replicas.iter().filter(|r| roles.contains(&r.role)).map(|r| r.replica.0).collect()
         };
         let voters = with(&[ReplicaRole::Voter, ReplicaRole::Incoming]);
-        let mut state = ConfState {
-            voters,
-            learners: with(&[ReplicaRole::Learner]),
-            ..Default::default()
-        };
+        let mut state = ConfState { voters, learners: with(&[ReplicaRole::Learner]), ..Default::default() };
         if self.is_joint() {
             state.voters_outgoing = with(&[ReplicaRole::Voter, ReplicaRole::Outgoing]);
             state.auto_leave = true;
@@ -211,10 +194,7 @@ pub fn raft_change(before: &RangeDescriptor, after: &RangeDescriptor) -> ConfCha
 }
 
 fn single(replica: ReplicaId, kind: ConfChangeType) -> ConfChangeSingle {
-    let mut single = ConfChangeSingle {
-        node_id: replica.0,
-        ..Default::default()
-    };
+    let mut single = ConfChangeSingle { node_id: replica.0, ..Default::default() };
     single.set_change_type(kind);
     single
 }
@@ -225,11 +205,7 @@ mod tests {
     use crate::{RangeId, Span};
 
     fn three() -> RangeDescriptor {
-        let member = |n| ReplicaDescriptor {
-            node: NodeId(n),
-            replica: ReplicaId(n),
-            role: ReplicaRole::Voter,
-        };
+        let member = |n| ReplicaDescriptor { node: NodeId(n), replica: ReplicaId(n), role: ReplicaRole::Voter };
         RangeDescriptor {
             id: RangeId(4),
             span: Span::new("a", "z"),
@@ -241,10 +217,7 @@ mod tests {
     }
 
     fn enter(from: &RangeDescriptor, changes: &[ReplicaChange]) -> Result<RangeDescriptor, ChangeRefusal> {
-        from.enter(&MemberChange {
-            conf_ver: from.conf_ver,
-            changes: changes.to_vec(),
-        })
+        from.enter(&MemberChange { conf_ver: from.conf_ver, changes: changes.to_vec() })
     }
 
     #[test]
@@ -257,10 +230,7 @@ mod tests {
         assert_eq!((state.voters, state.voters_outgoing), (vec![1, 3, 4], vec![1, 2, 3]));
         assert!(state.auto_leave);
         assert_eq!(raft_change(&learning, &joint).get_changes().len(), 2);
-        assert_eq!(
-            enter(&joint, &[ReplicaChange::Remove(NodeId(1))]),
-            Err(ChangeRefusal::Busy)
-        );
+        assert_eq!(enter(&joint, &[ReplicaChange::Remove(NodeId(1))]), Err(ChangeRefusal::Busy));
         let after = joint.leave().unwrap();
         assert_eq!(after.conf_state().voters, [1, 3, 4]);
         assert_eq!((after.conf_ver, after.next_replica), (8, ReplicaId(5)));
@@ -269,27 +239,12 @@ mod tests {
 
     #[test]
     fn changes_that_do_not_fit_are_refused() {
-        let one = RangeDescriptor {
-            replicas: three().replicas[..1].to_vec(),
-            ..three()
-        };
-        assert_eq!(
-            enter(&one, &[ReplicaChange::Remove(NodeId(1))]),
-            Err(ChangeRefusal::Malformed)
-        );
+        let one = RangeDescriptor { replicas: three().replicas[..1].to_vec(), ..three() };
+        assert_eq!(enter(&one, &[ReplicaChange::Remove(NodeId(1))]), Err(ChangeRefusal::Malformed));
         assert_eq!(enter(&three(), &[]), Err(ChangeRefusal::Malformed));
-        assert_eq!(
-            enter(&three(), &[ReplicaChange::AddLearner(NodeId(2))]),
-            Err(ChangeRefusal::Present(NodeId(2)))
-        );
-        assert_eq!(
-            enter(&three(), &[ReplicaChange::Promote(NodeId(2))]),
-            Err(ChangeRefusal::Absent(NodeId(2)))
-        );
-        let stale = MemberChange {
-            conf_ver: 4,
-            changes: vec![ReplicaChange::Remove(NodeId(2))],
-        };
+        assert_eq!(enter(&three(), &[ReplicaChange::AddLearner(NodeId(2))]), Err(ChangeRefusal::Present(NodeId(2))));
+        assert_eq!(enter(&three(), &[ReplicaChange::Promote(NodeId(2))]), Err(ChangeRefusal::Absent(NodeId(2))));
+        let stale = MemberChange { conf_ver: 4, changes: vec![ReplicaChange::Remove(NodeId(2))] };
         assert_eq!(three().enter(&stale), Err(ChangeRefusal::Stale));
     }
 }

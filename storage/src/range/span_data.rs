@@ -21,9 +21,5 @@ pub(crate) fn delete_data(engine: &dyn Engine, span: &Span) -> Result<(), Error>
 }
 
 fn first_keys(engine: &dyn Engine, keyspace: Keyspace, span: &Span) -> Result<Vec<Vec<u8>>, Error> {
-    engine
-        .scan(keyspace, span)
-        .take(BATCH)
-        .map(|pair| Ok(pair?.0.to_vec()))
-        .collect()
+    engine.scan(keyspace, span).take(BATCH).map(|pair| Ok(pair?.0.to_vec())).collect()
 }

@@ -19,21 +19,9 @@ impl RangeDescriptor {
             return None;
         }
         let generation = self.generation + 1;
-        let left = RangeDescriptor {
-            span: Span::new(self.span.start.clone(), key),
-            generation,
-            ..self.clone()
-        };
+        let left = RangeDescriptor { span: Span::new(self.span.start.clone(), key), generation, ..self.clone() };
         let span = Span::new(key, self.span.end.clone());
-        Some((
-            left,
-            RangeDescriptor {
-                id: right,
-                span,
-                generation,
-                ..self.clone()
-            },
-        ))
+        Some((left, RangeDescriptor { id: right, span, generation, ..self.clone() }))
     }
 }
 
@@ -64,8 +52,6 @@ pub(crate) fn create_right(
         local::put_applied(right.id, Position::FIRST),
         local::put_initial(right.id, Position::FIRST),
     ];
-    let inherited = floors
-        .into_iter()
-        .map(|(suffix, value)| local::put_floor(right.id, &suffix, value));
+    let inherited = floors.into_iter().map(|(suffix, value)| local::put_floor(right.id, &suffix, value));
     Ok(created.into_iter().chain(inherited).collect())
 }

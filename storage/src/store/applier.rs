@@ -44,23 +44,13 @@ pub struct Applier {
 
 impl std::fmt::Debug for Applier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Applier")
-            .field("node", &self.node)
-            .field("ranges", &self.ranges.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Applier").field("node", &self.node).field("ranges", &self.ranges.len()).finish_non_exhaustive()
     }
 }
 
 impl Applier {
     pub(super) fn new(node: NodeId, engine: Arc<dyn Engine>, log: Arc<dyn LogStore>, views: Arc<Views>) -> Applier {
-        Applier {
-            node,
-            engine,
-            log,
-            views,
-            ranges: BTreeMap::new(),
-            batch: Batch::default(),
-        }
+        Applier { node, engine, log, views, ranges: BTreeMap::new(), batch: Batch::default() }
     }
 
     /// Carries out `tasks` in order; everything is in the engine, published and answered when it returns.
@@ -95,19 +85,12 @@ impl Applier {
         if !self.ranges.contains_key(&range) {
             let found = local::load(self.engine.as_ref(), range)?;
             let Some(descriptor) = found.descriptor else {
-                return Err(Error::Damaged(format!(
-                    "{range} has entries to apply but no descriptor"
-                )));
+                return Err(Error::Damaged(format!("{range} has entries to apply but no descriptor")));
             };
-            let state = RangeState {
-                descriptor: Arc::new(descriptor),
-                applied: found.applied,
-            };
+            let state = RangeState { descriptor: Arc::new(descriptor), applied: found.applied };
             self.ranges.insert(range, state);
         }
-        self.ranges
-            .get_mut(&range)
-            .ok_or_else(|| Error::Damaged(format!("{range} is not here")))
+        self.ranges.get_mut(&range).ok_or_else(|| Error::Damaged(format!("{range} is not here")))
     }
 
     fn entries(&mut self, range: RangeId, serial: u64, entries: Vec<ApplyEntry>) -> Result<ApplyResult, Error> {
@@ -116,10 +99,7 @@ impl Applier {
         for entry in entries {
             if entry.position.index != applied.index + 1 {
                 let at = entry.position.index;
-                return Err(Error::Damaged(format!(
-                    "{range}: entry {at} follows applied index {}",
-                    applied.index
-                )));
+                return Err(Error::Damaged(format!("{range}: entry {at} follows applied index {}", applied.index)));
             }
             applied = entry.position;
             if entry.change {
@@ -135,12 +115,7 @@ impl Applier {
                 self.flush()?;
             }
         }
-        Ok(ApplyResult::Entries {
-            range,
-            serial,
-            applied,
-            changes,
-        })
+        Ok(ApplyResult::Entries { range, serial, applied, changes })
     }
 
     fn command(&mut self, range: RangeId, entry: ApplyEntry) -> Result<Option<RangeChange>, Error> {
@@ -219,21 +194,11 @@ impl Applier {
         self.state(left.id)?.descriptor = left.clone();
         self.batch.descriptors.push(left.clone());
         let change = if let Some(replica) = allowed {
-            self.batch
-                .extend(create_right(self.engine.as_ref(), &ops, left.id, &right, replica)?);
-            self.ranges.insert(
-                right.id,
-                RangeState {
-                    descriptor: right.clone(),
-                    applied: Position::FIRST,
-                },
-            );
+            self.batch.extend(create_right(self.engine.as_ref(), &ops, left.id, &right, replica)?);
+            self.ranges.insert(right.id, RangeState { descriptor: right.clone(), applied: Position::FIRST });
             self.batch.descriptors.push(right.clone());
             self.batch.ranges.insert(right.id, Position::FIRST);
-            RangeChange::Split {
-                left,
-                right: Some(right),
-            }
+            RangeChange::Split { left, right: Some(right) }
         } else {
             self.batch.discard(&right);
             RangeChange::Split { left, right: None }
@@ -245,10 +210,7 @@ impl Applier {
     fn change(&mut self, range: RangeId, entry: ApplyEntry) -> Result<Option<RangeChange>, Error> {
         let before = self.state(range)?.descriptor.clone();
         let entered = if entry.data.is_empty() {
-            before
-                .leave()
-                .map(|after| (ConfChangeV2::default(), after))
-                .ok_or(crate::range::ChangeRefusal::Stale)
+            before.leave().map(|after| (ConfChangeV2::default(), after)).ok_or(crate::range::ChangeRefusal::Stale)
         } else {
             let change: MemberChange = codec::decode(&entry.data)?;
             before.enter(&change).map(|after| (raft_change(&before, &after), after))
@@ -261,11 +223,7 @@ impl Applier {
                 self.batch.descriptors.push(descriptor.clone());
                 self.state(range)?.descriptor = descriptor.clone();
                 let index = entry.position.index;
-                let change = RangeChange::Members {
-                    index,
-                    raft,
-                    descriptor: descriptor.clone(),
-                };
+                let change = RangeChange::Members { index, raft, descriptor: descriptor.clone() };
                 (ChangeOutcome::Applied(descriptor), Some(change))
             }
         };
@@ -281,9 +239,7 @@ impl Applier {
     pub(super) fn flush(&mut self) -> Result<(), Error> {
         let mut batch = std::mem::take(&mut self.batch);
         let applied: Vec<(RangeId, u64)> = batch.ranges.iter().map(|(range, at)| (*range, at.index)).collect();
-        batch
-            .ops
-            .extend(batch.ranges.iter().map(|(range, at)| local::put_applied(*range, *at)));
+        batch.ops.extend(batch.ranges.iter().map(|(range, at)| local::put_applied(*range, *at)));
         if !batch.ops.is_empty() {
             self.engine.write(batch.ops)?;
         }
@@ -296,9 +252,6 @@ impl Applier {
         for (reply, outcome) in batch.changes {
             answer(reply, outcome);
         }
-        batch
-            .discards
-            .into_iter()
-            .try_for_each(|(range, span)| self.finish_discard(range, &span))
+        batch.discards.into_iter().try_for_each(|(range, span)| self.finish_discard(range, &span))
     }
 }

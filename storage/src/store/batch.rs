@@ -44,10 +44,7 @@ impl Batch {
     /// Whether a guarded key may be among the writes of the batch.
     pub(super) fn has_touched(&self, guards: &[Guard]) -> bool {
         !self.ops.is_empty()
-            && guards.iter().any(|guard| {
-                self.touched
-                    .contains(&self.hasher.hash_one((guard.keyspace, &*guard.key)))
-            })
+            && guards.iter().any(|guard| self.touched.contains(&self.hasher.hash_one((guard.keyspace, &*guard.key))))
     }
 
     /// Adds the writes of one entry, or a part of them.

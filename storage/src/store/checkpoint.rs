@@ -32,11 +32,7 @@ impl Store {
         self.checkpointing = false;
         let mut batch = LogBatch::default();
         for (range, index) in durable {
-            let keep = if pinned.contains(&range) {
-                0
-            } else {
-                self.settings.keep_entries
-            };
+            let keep = if pinned.contains(&range) { 0 } else { self.settings.keep_entries };
             let budget = self.settings.follower_budget;
             let Some(peer) = self.peers.get_mut(&range).filter(|peer| !peer.is_installing()) else {
                 continue;
@@ -44,17 +40,10 @@ impl Store {
             let Some(position) = truncate_at(peer, index, keep, budget) else {
                 continue;
             };
-            batch.groups.push(GroupAppend {
-                truncate_to: Some(position.index),
-                ..GroupAppend::new(range)
-            });
+            batch.groups.push(GroupAppend { truncate_to: Some(position.index), ..GroupAppend::new(range) });
             peer.node.mut_store().truncated(position);
         }
-        if batch.groups.is_empty() {
-            Ok(())
-        } else {
-            self.log.append(batch, false)
-        }
+        if batch.groups.is_empty() { Ok(()) } else { self.log.append(batch, false) }
     }
 }
 
@@ -78,8 +67,5 @@ fn truncate_at(peer: &Peer, durable: u64, keep: u64, budget: u64) -> Option<Posi
     if index < window.begin().index + MIN_GAIN || index > window.last() {
         return None;
     }
-    Some(Position {
-        index,
-        term: window.term_at(index)?,
-    })
+    Some(Position { index, term: window.term_at(index)? })
 }

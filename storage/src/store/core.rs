@@ -16,6 +16,9 @@ use std::sync::Arc;
 /// Messages kept for a replica that is being created.
 const KEPT_MESSAGES: usize = 16;
 
+/// Replicas whose nodes a replica remembers.
+const MAX_ADDRESSES: usize = 256;
+
 /// All replicas of one node. Owned by one loop; see the module for what goes in and out.
 pub struct Store {
     pub(super) node: NodeId,
@@ -46,10 +49,7 @@ pub struct Store {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store")
-            .field("node", &self.node)
-            .field("ranges", &self.peers.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Store").field("node", &self.node).field("ranges", &self.peers.len()).finish_non_exhaustive()
     }
 }
 
@@ -186,11 +186,7 @@ impl Store {
             if peer.lead.is_none() || peer.is_installing() {
                 continue;
             }
-            let found = peer
-                .addresses
-                .iter()
-                .find(|(_, at)| **at == node)
-                .map(|(replica, _)| *replica);
+            let found = peer.addresses.iter().find(|(_, at)| **at == node).map(|(replica, _)| *replica);
             if let Some(replica) = found {
                 peer.node.report_unreachable(replica.0);
                 self.dirty.insert(*range);
@@ -229,8 +225,11 @@ impl Store {
 
     fn step(&mut self, from: NodeId, mut message: RaftMessage) {
         let Some(peer) = self.touch(message.range) else { return };
+        if peer.addresses.len() < MAX_ADDRESSES {
+            // The sender may be a member since a change that this replica has not applied yet.
+            peer.addresses.entry(message.from).or_insert(from);
+        }
         if peer.descriptor.is_none() {
-            peer.addresses.insert(message.from, from);
             // The leader may remember what this replica held before an image was cut short.
             if let RaftBody::Heartbeat { commit, .. } = &mut message.body {
                 *commit = 0;
@@ -256,36 +255,23 @@ impl Store {
         };
         let (to, leader) = (message.from, ReplicaId(peer.node.raft.leader_id));
         let (node, to, from, body) = match (&peer.descriptor, peer.leader()) {
-            (Some(descriptor), _) if peer.members_settled() => (
-                node,
-                to,
-                peer.replica,
-                RaftBody::Gone {
-                    descriptor: descriptor.as_ref().clone(),
-                },
-            ),
+            (Some(descriptor), _) if peer.members_settled() => {
+                (node, to, peer.replica, RaftBody::Gone { descriptor: descriptor.as_ref().clone() })
+            }
             (_, Some(at)) if leader != peer.replica && node == from => {
                 (at, leader, to, RaftBody::AskMembership { node })
             }
             _ => return,
         };
-        let reply = RaftMessage {
-            range: message.range,
-            to,
-            from,
-            term: peer.term(),
-            body,
-        };
+        let reply = RaftMessage { range: message.range, to, from, term: peer.term(), body };
         self.outbox.entry(node).or_default().push(reply);
     }
 
     /// A message for a range that this store does not hold: the applier decides whether a replica may be created.
     fn want_replica(&mut self, from: NodeId, message: RaftMessage) {
         let (range, replica) = (message.range, message.to);
-        let invites = matches!(
-            message.body,
-            RaftBody::Append { .. } | RaftBody::Heartbeat { .. } | RaftBody::Vote { .. }
-        );
+        let invites =
+            matches!(message.body, RaftBody::Append { .. } | RaftBody::Heartbeat { .. } | RaftBody::Vote { .. });
         if !invites || !(1..MAX_NUMBER).contains(&replica.0) || message.from.0 == 0 || self.awaits_split(range) {
             return;
         }
@@ -317,31 +303,19 @@ impl Store {
         if let (Some(replica), false) = (replica, self.peers.contains_key(&range)) {
             let serial = self.next_serial();
             let (applied, begin) = (Position::default(), Position::default());
-            self.insert_peer(super::peer::PeerStart {
-                range,
-                replica,
-                serial,
-                descriptor: None,
-                applied,
-                begin,
-            })?;
+            self.insert_peer(super::peer::PeerStart { range, replica, serial, descriptor: None, applied, begin })?;
         }
         if self.peers.contains_key(&range) {
-            messages
-                .into_iter()
-                .for_each(|(from, message)| self.on_message(from, message));
+            messages.into_iter().for_each(|(from, message)| self.on_message(from, message));
         }
         Ok(())
     }
 
     fn on_applied(&mut self, result: ApplyResult) {
         let done = match result {
-            ApplyResult::Entries {
-                range,
-                serial,
-                applied,
-                changes,
-            } => self.on_entries(range, serial, applied, changes),
+            ApplyResult::Entries { range, serial, applied, changes } => {
+                self.on_entries(range, serial, applied, changes)
+            }
             ApplyResult::Created { range, replica } => self.on_created(range, replica),
             ApplyResult::Installed { range, serial } => self.on_installed(range, serial),
             ApplyResult::Destroyed { range } => self.on_destroyed(range),
@@ -359,20 +333,21 @@ impl Store {
         applied: Position,
         changes: Vec<RangeChange>,
     ) -> Result<(), Error> {
-        if self.peers.get(&range).is_none_or(|peer| peer.serial != serial) {
-            return Ok(());
-        }
+        // The replica may be gone, or taking an image in: what it has split off is here to stay.
+        let current = self.peers.get(&range).is_some_and(|peer| peer.serial == serial && !peer.is_installing());
         for change in changes {
             match change {
-                RangeChange::Members {
-                    index,
-                    raft,
-                    descriptor,
-                } => self.on_members(range, index, &raft, descriptor)?,
-                RangeChange::Split { left, right } => self.on_split(range, left, right)?,
+                RangeChange::Members { index, raft, descriptor } if current => {
+                    self.on_members(range, index, &raft, descriptor)?;
+                }
+                RangeChange::Members { .. } => {}
+                RangeChange::Split { left, right } => {
+                    let leads = current && self.on_shrunk(range, left);
+                    self.on_split_off(right, leads)?;
+                }
             }
         }
-        let Some(peer) = self.touch(range) else { return Ok(()) };
+        let Some(peer) = self.touch(range).filter(|_| current) else { return Ok(()) };
         peer.node.advance_apply_to(applied.index);
         peer.observe();
         if peer.votes_alone() && peer.lead.is_none() {
@@ -381,23 +356,21 @@ impl Store {
         Ok(())
     }
 
-    fn on_split(
-        &mut self,
-        range: RangeId,
-        left: Arc<RangeDescriptor>,
-        right: Option<Arc<RangeDescriptor>>,
-    ) -> Result<(), Error> {
-        let Some(peer) = self.touch(range) else { return Ok(()) };
+    /// A range was cut, this is what is left of it; whether this replica leads it.
+    fn on_shrunk(&mut self, range: RangeId, left: Arc<RangeDescriptor>) -> bool {
+        let Some(peer) = self.touch(range) else { return false };
         peer.node.skip_bcast_commit(true);
         peer.set_descriptor(left);
-        let leads = peer.lead.is_some();
-        let Some(right) = right else { return Ok(()) };
-        let Some(replica) = right.replica_on(self.node).map(|member| member.replica) else {
-            return Ok(());
-        };
-        let right_id = right.id;
+        peer.lead.is_some()
+    }
+
+    /// The right side of a cut, if this store may hold it: its replica may replace an uninitialized one.
+    fn on_split_off(&mut self, right: Option<Arc<RangeDescriptor>>, leads: bool) -> Result<(), Error> {
+        let Some(right) = right.filter(|right| !self.removing.contains(&right.id)) else { return Ok(()) };
+        let range = right.id;
+        let Some(replica) = right.replica_on(self.node).map(|member| member.replica) else { return Ok(()) };
         self.insert_new(right, replica)?;
-        if leads && let Some(peer) = self.touch(right_id) {
+        if leads && let Some(peer) = self.touch(range) {
             peer.campaign();
         }
         Ok(())
@@ -408,10 +381,7 @@ impl Store {
         let Some(peer) = self.peers.get(&descriptor.id) else {
             return;
         };
-        let older = peer
-            .descriptor
-            .as_ref()
-            .is_some_and(|ours| ours.is_newer_than(&descriptor));
+        let older = peer.descriptor.as_ref().is_some_and(|ours| ours.is_newer_than(&descriptor));
         let excluded = descriptor.replica(peer.replica).is_none() && peer.replica < descriptor.next_replica;
         if !older && excluded && !peer.is_installing() {
             self.destroy(descriptor.id, descriptor.smallest_on(self.node));
@@ -446,12 +416,7 @@ impl Store {
         peer.published = now.clone();
         let (term, role) = now;
         self.views.set_role(range, term, role.clone());
-        self.notices.push(Notice::Role(RoleChange {
-            range,
-            term,
-            role,
-            descriptor,
-        }));
+        self.notices.push(Notice::Role(RoleChange { range, term, role, descriptor }));
     }
 
     /// Hands out what passes have gathered.
@@ -469,13 +434,7 @@ impl Store {
 fn ask_membership(outbox: &mut BTreeMap<NodeId, Vec<RaftMessage>>, peer: &Peer, node: NodeId) {
     for (to, at) in peer.addresses.iter().filter(|(to, _)| **to != peer.replica) {
         let (range, from, term) = (peer.range, peer.replica, peer.term().max(1));
-        let message = RaftMessage {
-            range,
-            to: *to,
-            from,
-            term,
-            body: RaftBody::AskMembership { node },
-        };
+        let message = RaftMessage { range, to: *to, from, term, body: RaftBody::AskMembership { node } };
         outbox.entry(*at).or_default().push(message);
     }
 }

@@ -68,11 +68,7 @@ pub fn raft_loop<S: EffectSink>(
                 return Ok(());
             };
             store.handle(first);
-            inbox
-                .receiver
-                .try_iter()
-                .take(BATCH)
-                .for_each(|event| store.handle(event));
+            inbox.receiver.try_iter().take(BATCH).for_each(|event| store.handle(event));
         }
     })
 }
@@ -100,9 +96,7 @@ pub fn apply_loop(mut applier: Applier, tasks: &Receiver<Vec<ApplyTask>>, to_raf
 fn guarded(run: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
     std::panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("a panic without a message");
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message");
         Err(Error::Poisoned(text.to_owned()))
     })
 }

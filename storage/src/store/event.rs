@@ -337,10 +337,5 @@ pub enum RangeChange {
 
 /// The view of a replica that nobody leads yet.
 pub(super) fn idle_view(descriptor: Arc<RangeDescriptor>, applied: u64) -> ReplicaView {
-    ReplicaView {
-        descriptor,
-        term: 0,
-        role: Role::Follower(None),
-        applied,
-    }
+    ReplicaView { descriptor, term: 0, role: Role::Follower(None), applied }
 }

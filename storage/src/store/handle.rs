@@ -88,19 +88,13 @@ impl StoreHandle {
     /// Whether the image that this header announces is wanted; asked before the rest of it is received.
     pub async fn offer_image(&self, header: ImageHeader) -> bool {
         let (reply, answer) = tokio::sync::oneshot::channel();
-        self.send(Event::ImageOffered {
-            header: Box::new(header),
-            reply,
-        }) && answer.await.unwrap_or(false)
+        self.send(Event::ImageOffered { header: Box::new(header), reply }) && answer.await.unwrap_or(false)
     }
 
     /// Hands in a complete image; whether it is taken. It is in the engine some time later.
     pub async fn install_image(&self, image: Image) -> bool {
         let (reply, answer) = tokio::sync::oneshot::channel();
-        self.send(Event::ImageArrived {
-            image: Box::new(image),
-            reply,
-        }) && answer.await.unwrap_or(false)
+        self.send(Event::ImageArrived { image: Box::new(image), reply }) && answer.await.unwrap_or(false)
     }
 
     /// The newest published view of a replica of this store.

@@ -32,28 +32,11 @@ impl Store {
         let wanted = peer.node.mut_store().take_wanted();
         let Some(lead) = peer.lead else { return };
         for to in wanted {
-            let Some(node) = peer
-                .addresses
-                .get(&to)
-                .copied()
-                .filter(|_| !peer.images.contains_key(&to))
-            else {
+            let Some(node) = peer.addresses.get(&to).copied().filter(|_| !peer.images.contains_key(&to)) else {
                 continue;
             };
-            peer.images.insert(
-                to,
-                Pin {
-                    index: peer.node.raft.raft_log.applied,
-                    until: None,
-                },
-            );
-            let request = ImageRequest {
-                range,
-                node,
-                to,
-                from: peer.replica,
-                term: lead.term,
-            };
+            peer.images.insert(to, Pin { index: peer.node.raft.raft_log.applied, until: None });
+            let request = ImageRequest { range, node, to, from: peer.replica, term: lead.term };
             self.notices.push(Notice::ImageWanted(request));
         }
     }
@@ -119,12 +102,7 @@ impl Store {
             .peers
             .values()
             .filter(|other| other.range != descriptor.id)
-            .any(|other| {
-                other
-                    .descriptor
-                    .as_ref()
-                    .is_some_and(|held| held.span.overlaps(&descriptor.span))
-            });
+            .any(|other| other.descriptor.as_ref().is_some_and(|held| held.span.overlaps(&descriptor.span)));
         if overlaps {
             return Err("another replica here holds keys of it");
         }
@@ -132,11 +110,7 @@ impl Store {
             return Ok(Offer::New);
         }
         let ours = peer.node.store().term_at(header.index);
-        if ours.is_none_or(|term| term == header.entry_term) {
-            Ok(Offer::Known)
-        } else {
-            Err("contradicts the log")
-        }
+        if ours.is_none_or(|term| term == header.entry_term) { Ok(Offer::Known) } else { Err("contradicts the log") }
     }
 
     /// The image is in the engine: forget the log that it replaces, then let the held `Ready` go on.
@@ -148,11 +122,7 @@ impl Store {
             return Ok(());
         };
         let hard_state = Some(peer.node.raft.hard_state());
-        let group = GroupAppend {
-            reset: true,
-            hard_state,
-            ..GroupAppend::new(range)
-        };
+        let group = GroupAppend { reset: true, hard_state, ..GroupAppend::new(range) };
         self.log.append(LogBatch { groups: vec![group] }, true)?;
         peer.node.mut_store().installed(position);
         peer.set_descriptor(descriptor);
@@ -177,9 +147,7 @@ enum Offer {
 
 fn check_members(descriptor: &RangeDescriptor, node: NodeId, header: &ImageHeader) -> Result<(), &'static str> {
     let ids: BTreeSet<ReplicaId> = descriptor.replicas.iter().map(|member| member.replica).collect();
-    let valid = ids
-        .iter()
-        .all(|id| (1..MAX_NUMBER).contains(&id.0) && *id < descriptor.next_replica);
+    let valid = ids.iter().all(|id| (1..MAX_NUMBER).contains(&id.0) && *id < descriptor.next_replica);
     if ids.len() != descriptor.replicas.len() || !valid || descriptor.conf_state().voters.is_empty() {
         return Err("impossible membership");
     }
@@ -205,31 +173,16 @@ fn step_image(peer: &mut Peer, image: Box<Image>) -> bool {
 }
 
 fn step_snapshot(peer: &mut Peer, header: &ImageHeader) {
-    let mut metadata = SnapshotMetadata {
-        index: header.index,
-        term: header.entry_term,
-        ..Default::default()
-    };
+    let mut metadata = SnapshotMetadata { index: header.index, term: header.entry_term, ..Default::default() };
     metadata.set_conf_state(header.descriptor.conf_state());
     let mut snapshot = Snapshot::default();
     snapshot.set_metadata(metadata);
-    let mut message = Message {
-        to: header.to.0,
-        from: header.from.0,
-        term: header.term,
-        ..Default::default()
-    };
+    let mut message = Message { to: header.to.0, from: header.from.0, term: header.term, ..Default::default() };
     message.set_msg_type(MessageType::MsgSnapshot);
     message.set_snapshot(snapshot);
     if peer.descriptor.is_none() {
         // The answer goes to the leader's node, which this replica may not have met.
-        peer.addresses.extend(
-            header
-                .descriptor
-                .replicas
-                .iter()
-                .map(|member| (member.replica, member.node)),
-        );
+        peer.addresses.extend(header.descriptor.replicas.iter().map(|member| (member.replica, member.node)));
     }
     if let Err(error) = peer.node.step(message) {
         tracing::debug!(range = %peer.range, %error, "image refused");

@@ -24,10 +24,7 @@ impl Applier {
             return Ok(ApplyResult::Created { range, replica: None });
         }
         self.engine.write(vec![local::put_replica(range, replica)])?;
-        Ok(ApplyResult::Created {
-            range,
-            replica: Some(replica),
-        })
+        Ok(ApplyResult::Created { range, replica: Some(replica) })
     }
 
     /// Replaces the replica's data by an image.
@@ -42,10 +39,7 @@ impl Applier {
         ops.extend(local::delete_state(self.engine.as_ref(), range)?);
         self.engine.write(ops)?;
         delete_data(self.engine.as_ref(), &hull)?;
-        image
-            .batches
-            .into_iter()
-            .try_for_each(|batch| self.engine.write(batch))?;
+        image.batches.into_iter().try_for_each(|batch| self.engine.write(batch))?;
         let mut ops = vec![
             local::put_replica(range, header.to),
             local::put_descriptor(&descriptor),
@@ -53,22 +47,11 @@ impl Applier {
             local::put_initial(range, position),
             local::delete_unfinished(range),
         ];
-        ops.extend(
-            header
-                .floors
-                .into_iter()
-                .map(|(suffix, value)| local::put_floor(range, &suffix, value)),
-        );
+        ops.extend(header.floors.into_iter().map(|(suffix, value)| local::put_floor(range, &suffix, value)));
         self.engine.write(ops)?;
         self.engine.persist()?;
         self.views.insert(idle_view(descriptor.clone(), position.index));
-        self.ranges.insert(
-            range,
-            RangeState {
-                descriptor,
-                applied: position,
-            },
-        );
+        self.ranges.insert(range, RangeState { descriptor, applied: position });
         Ok(ApplyResult::Installed { range, serial })
     }
 
@@ -106,26 +89,16 @@ impl Applier {
         for range in &pinned {
             let known = local::load(self.engine.as_ref(), *range)?;
             if let (Some(descriptor), false) = (known.descriptor, self.ranges.contains_key(range)) {
-                let state = RangeState {
-                    descriptor: Arc::new(descriptor),
-                    applied: known.applied,
-                };
+                let state = RangeState { descriptor: Arc::new(descriptor), applied: known.applied };
                 self.ranges.insert(*range, state);
             }
         }
-        let durable = self
-            .ranges
-            .iter()
-            .map(|(range, state)| (*range, state.applied.index))
-            .collect();
+        let durable = self.ranges.iter().map(|(range, state)| (*range, state.applied.index)).collect();
         Ok(ApplyResult::Checkpointed { durable, pinned })
     }
 }
 
 /// The smallest span that holds both. The spans of one range overlap: it only ever shrinks.
 fn hull(old: &Span, new: &Span) -> Span {
-    Span::new(
-        old.start.clone().min(new.start.clone()),
-        old.end.clone().max(new.end.clone()),
-    )
+    Span::new(old.start.clone().min(new.start.clone()), old.end.clone().max(new.end.clone()))
 }

@@ -53,9 +53,7 @@ impl Peer {
             self.check_step(&before, *step)?;
         }
         let raft = raft_change(&before, &after);
-        self.node
-            .propose_conf_change(codec::encode(change), raft)
-            .map_err(|_| ChangeRefusal::Busy)
+        self.node.propose_conf_change(codec::encode(change), raft).map_err(|_| ChangeRefusal::Busy)
     }
 
     fn check_step(&self, before: &RangeDescriptor, step: ReplicaChange) -> Result<(), ChangeRefusal> {
@@ -66,11 +64,7 @@ impl Peer {
             ReplicaChange::Promote(node) => {
                 let replica = before.replica_on(node).map(|member| member.replica);
                 let ready = replica.is_some_and(|replica| self.keeps_up(replica));
-                if ready {
-                    Ok(())
-                } else {
-                    Err(ChangeRefusal::Behind(node))
-                }
+                if ready { Ok(()) } else { Err(ChangeRefusal::Behind(node)) }
             }
             _ => Ok(()),
         }
@@ -90,9 +84,7 @@ impl Peer {
     fn step_down(&mut self, remaining: &RangeDescriptor) {
         let matched = |id: u64| self.node.raft.prs().get(id).map_or(0, |progress| progress.matched);
         let voters = remaining.conf_state().voters;
-        let next = voters
-            .into_iter()
-            .max_by_key(|id| (matched(*id), std::cmp::Reverse(*id)));
+        let next = voters.into_iter().max_by_key(|id| (matched(*id), std::cmp::Reverse(*id)));
         if let Some(next) = next {
             self.node.raft.send_timeout_now(next);
         }
@@ -112,10 +104,7 @@ impl Peer {
         }
         let progress = self.node.raft.prs();
         let knows = |id: &u64| {
-            *id == self.replica.0
-                || progress
-                    .get(*id)
-                    .is_some_and(|progress| progress.committed_index >= known)
+            *id == self.replica.0 || progress.get(*id).is_some_and(|progress| progress.committed_index >= known)
         };
         let voters = descriptor.conf_state().voters;
         voters.iter().filter(|id| knows(id)).count() * 2 > voters.len()
@@ -127,13 +116,8 @@ impl Peer {
             return;
         };
         let votes = [ReplicaRole::Voter, ReplicaRole::Incoming];
-        let target = descriptor
-            .replica_on(node)
-            .filter(|member| votes.contains(&member.role));
-        if let Some(replica) = target
-            .map(|member| member.replica)
-            .filter(|replica| self.keeps_up(*replica))
-        {
+        let target = descriptor.replica_on(node).filter(|member| votes.contains(&member.role));
+        if let Some(replica) = target.map(|member| member.replica).filter(|replica| self.keeps_up(*replica)) {
             self.node.transfer_leader(replica.0);
             self.observe();
         }
@@ -156,9 +140,7 @@ impl Store {
         let state = peer.node.apply_conf_change(change);
         let follows = state.as_ref().is_ok_and(|state| same_members(state, &descriptor));
         if !follows {
-            return Err(Error::Damaged(format!(
-                "{range}: membership {state:?} does not follow {descriptor:?}"
-            )));
+            return Err(Error::Damaged(format!("{range}: membership {state:?} does not follow {descriptor:?}")));
         }
         peer.conf_index = index;
         peer.set_descriptor(descriptor);

@@ -171,41 +171,23 @@ pub(super) fn to_wire(range: RangeId, mut message: Message) -> Option<RaftMessag
             commit: message.commit,
             commit_term: message.commit_term,
         },
-        MessageType::MsgHeartbeat => RaftBody::Heartbeat {
-            commit: message.commit,
-            round: round_from(&message.context),
-        },
-        MessageType::MsgHeartbeatResponse => RaftBody::HeartbeatReply {
-            commit: message.commit,
-            round: round_from(&message.context),
-        },
+        MessageType::MsgHeartbeat => {
+            RaftBody::Heartbeat { commit: message.commit, round: round_from(&message.context) }
+        }
+        MessageType::MsgHeartbeatResponse => {
+            RaftBody::HeartbeatReply { commit: message.commit, round: round_from(&message.context) }
+        }
         MessageType::MsgTimeoutNow => RaftBody::TimeoutNow,
         _ => return None,
     };
-    Some(RaftMessage {
-        range,
-        to: ReplicaId(message.to),
-        from: ReplicaId(message.from),
-        term: message.term,
-        body,
-    })
+    Some(RaftMessage { range, to: ReplicaId(message.to), from: ReplicaId(message.from), term: message.term, body })
 }
 
 /// Our message as raft-rs'; `None` for those that are for the store.
 pub(super) fn from_wire(wire: RaftMessage) -> Option<Message> {
-    let mut message = Message {
-        to: wire.to.0,
-        from: wire.from.0,
-        term: wire.term,
-        ..Default::default()
-    };
+    let mut message = Message { to: wire.to.0, from: wire.from.0, term: wire.term, ..Default::default() };
     match wire.body {
-        RaftBody::Append {
-            index,
-            log_term,
-            commit,
-            entries,
-        } => {
+        RaftBody::Append { index, log_term, commit, entries } => {
             message.set_msg_type(MessageType::MsgAppend);
             message.index = index;
             message.log_term = log_term;
@@ -219,19 +201,8 @@ pub(super) fn from_wire(wire: RaftMessage) -> Option<Message> {
             message.reject = reject.is_some();
             (message.reject_hint, message.log_term) = reject.unwrap_or_default();
         }
-        RaftBody::Vote {
-            pre,
-            index,
-            log_term,
-            commit,
-            commit_term,
-            transfer,
-        } => {
-            let kind = if pre {
-                MessageType::MsgRequestPreVote
-            } else {
-                MessageType::MsgRequestVote
-            };
+        RaftBody::Vote { pre, index, log_term, commit, commit_term, transfer } => {
+            let kind = if pre { MessageType::MsgRequestPreVote } else { MessageType::MsgRequestVote };
             message.set_msg_type(kind);
             message.index = index;
             message.log_term = log_term;
@@ -241,17 +212,8 @@ pub(super) fn from_wire(wire: RaftMessage) -> Option<Message> {
                 message.context = Bytes::from_static(TRANSFER);
             }
         }
-        RaftBody::VoteReply {
-            pre,
-            reject,
-            commit,
-            commit_term,
-        } => {
-            let kind = if pre {
-                MessageType::MsgRequestPreVoteResponse
-            } else {
-                MessageType::MsgRequestVoteResponse
-            };
+        RaftBody::VoteReply { pre, reject, commit, commit_term } => {
+            let kind = if pre { MessageType::MsgRequestPreVoteResponse } else { MessageType::MsgRequestVoteResponse };
             message.set_msg_type(kind);
             message.reject = reject;
             message.commit = commit;
@@ -275,9 +237,7 @@ pub(super) fn from_wire(wire: RaftMessage) -> Option<Message> {
 
 /// The number of a read round as raft-rs carries it.
 pub(super) fn round_to(round: Option<u64>) -> Bytes {
-    round
-        .map(|round| Bytes::copy_from_slice(&round.to_be_bytes()))
-        .unwrap_or_default()
+    round.map(|round| Bytes::copy_from_slice(&round.to_be_bytes())).unwrap_or_default()
 }
 
 /// Reverses [`round_to`].
@@ -287,25 +247,12 @@ pub(super) fn round_from(context: &[u8]) -> Option<u64> {
 
 fn entry_to_wire(mut entry: Entry) -> RaftEntry {
     let change = entry.get_entry_type() != EntryType::EntryNormal;
-    let data = if change {
-        entry.take_context()
-    } else {
-        entry.take_data()
-    };
-    RaftEntry {
-        index: entry.index,
-        term: entry.term,
-        change,
-        data,
-    }
+    let data = if change { entry.take_context() } else { entry.take_data() };
+    RaftEntry { index: entry.index, term: entry.term, change, data }
 }
 
 fn entry_from_wire(wire: RaftEntry) -> Entry {
-    let mut entry = Entry {
-        index: wire.index,
-        term: wire.term,
-        ..Default::default()
-    };
+    let mut entry = Entry { index: wire.index, term: wire.term, ..Default::default() };
     if wire.change {
         entry.set_entry_type(EntryType::EntryConfChangeV2);
         entry.context = wire.data;
@@ -320,72 +267,21 @@ mod tests {
     use super::*;
 
     fn message(body: RaftBody) -> RaftMessage {
-        RaftMessage {
-            range: RangeId(4),
-            to: ReplicaId(2),
-            from: ReplicaId(1),
-            term: 7,
-            body,
-        }
+        RaftMessage { range: RangeId(4), to: ReplicaId(2), from: ReplicaId(1), term: 7, body }
     }
 
     #[test]
     fn every_body_survives_both_conversions() {
-        let entry = |change| RaftEntry {
-            index: 12,
-            term: 7,
-            change,
-            data: Bytes::from_static(b"bytes"),
-        };
+        let entry = |change| RaftEntry { index: 12, term: 7, change, data: Bytes::from_static(b"bytes") };
         let bodies = [
-            RaftBody::Append {
-                index: 11,
-                log_term: 6,
-                commit: 9,
-                entries: vec![entry(false), entry(true)],
-            },
-            RaftBody::AppendReply {
-                index: 11,
-                commit: 9,
-                reject: None,
-            },
-            RaftBody::AppendReply {
-                index: 11,
-                commit: 9,
-                reject: Some((8, 5)),
-            },
-            RaftBody::Vote {
-                pre: true,
-                index: 11,
-                log_term: 6,
-                commit: 9,
-                commit_term: 5,
-                transfer: false,
-            },
-            RaftBody::Vote {
-                pre: false,
-                index: 11,
-                log_term: 6,
-                commit: 9,
-                commit_term: 5,
-                transfer: true,
-            },
-            RaftBody::VoteReply {
-                pre: true,
-                reject: true,
-                commit: 9,
-                commit_term: 5,
-            },
-            RaftBody::VoteReply {
-                pre: false,
-                reject: false,
-                commit: 0,
-                commit_term: 0,
-            },
-            RaftBody::Heartbeat {
-                commit: 9,
-                round: Some(0),
-            },
+            RaftBody::Append { index: 11, log_term: 6, commit: 9, entries: vec![entry(false), entry(true)] },
+            RaftBody::AppendReply { index: 11, commit: 9, reject: None },
+            RaftBody::AppendReply { index: 11, commit: 9, reject: Some((8, 5)) },
+            RaftBody::Vote { pre: true, index: 11, log_term: 6, commit: 9, commit_term: 5, transfer: false },
+            RaftBody::Vote { pre: false, index: 11, log_term: 6, commit: 9, commit_term: 5, transfer: true },
+            RaftBody::VoteReply { pre: true, reject: true, commit: 9, commit_term: 5 },
+            RaftBody::VoteReply { pre: false, reject: false, commit: 0, commit_term: 0 },
+            RaftBody::Heartbeat { commit: 9, round: Some(0) },
             RaftBody::HeartbeatReply { commit: 9, round: None },
             RaftBody::TimeoutNow,
         ];
@@ -400,12 +296,8 @@ mod tests {
 
     #[test]
     fn proposals_and_snapshots_never_leave() {
-        for kind in [
-            MessageType::MsgPropose,
-            MessageType::MsgSnapshot,
-            MessageType::MsgReadIndex,
-            MessageType::MsgHup,
-        ] {
+        for kind in [MessageType::MsgPropose, MessageType::MsgSnapshot, MessageType::MsgReadIndex, MessageType::MsgHup]
+        {
             let mut raft = Message::default();
             raft.set_msg_type(kind);
             assert_eq!(to_wire(RangeId(4), raft), None);

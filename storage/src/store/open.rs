@@ -52,22 +52,13 @@ impl Store {
         let (sender, receiver) = crossbeam::channel::bounded(settings.queue);
         let wake = Arc::new(tokio::sync::Notify::new());
         let inbox = Inbox::new(receiver, wake.clone());
-        let handle = StoreHandle {
-            sender,
-            wake,
-            views: views.clone(),
-        };
+        let handle = StoreHandle { sender, wake, views: views.clone() };
         let applier = Applier::new(node, engine.clone(), log.clone(), views.clone());
         let mut store = Store::new(node, engine, log, settings, views);
         for (range, state) in local::load_all(store.engine.as_ref())? {
             store.open_replica(range, state)?;
         }
-        Ok(Opened {
-            store,
-            applier,
-            inbox,
-            handle,
-        })
+        Ok(Opened { store, applier, inbox, handle })
     }
 
     fn open_replica(&mut self, range: RangeId, mut state: LocalState) -> Result<(), Error> {
@@ -77,30 +68,15 @@ impl Store {
             self.forget_entries(range)?;
         }
         let Some(replica) = state.replica else {
-            return if state.tombstone.is_some() {
-                self.reset_log(range)
-            } else {
-                Ok(())
-            };
+            return if state.tombstone.is_some() { self.reset_log(range) } else { Ok(()) };
         };
         if state.descriptor.is_none() && self.awaits_split(range) {
             return Ok(());
         }
-        let begin = if state.descriptor.is_some() {
-            self.reconcile(range, &state)?
-        } else {
-            Position::default()
-        };
+        let begin = if state.descriptor.is_some() { self.reconcile(range, &state)? } else { Position::default() };
         let descriptor = state.descriptor.map(Arc::new);
         let serial = self.next_serial();
-        let start = PeerStart {
-            range,
-            replica,
-            serial,
-            descriptor,
-            applied: state.applied,
-            begin,
-        };
+        let start = PeerStart { range, replica, serial, descriptor, applied: state.applied, begin };
         self.insert_peer(start)
     }
 
@@ -114,10 +90,7 @@ impl Store {
             return damaged("the log has lost its vote".into());
         }
         if applied < initial.index {
-            return damaged(format!(
-                "applied index {applied} lies before its image at {}",
-                initial.index
-            ));
+            return damaged(format!("applied index {applied} lies before its image at {}", initial.index));
         }
         let bounds = self.log.bounds(range)?;
         let begin = match bounds {
@@ -131,15 +104,10 @@ impl Store {
         let last = self.log.bounds(range)?.map_or(begin.index, |(_, last)| last);
         let commit = hard_state.map_or(0, |state| state.commit);
         if applied < begin.index {
-            return damaged(format!(
-                "applied index {applied} lies before the log's first index {}",
-                begin.index + 1
-            ));
+            return damaged(format!("applied index {applied} lies before the log's first index {}", begin.index + 1));
         }
         if applied.max(commit) > last {
-            return damaged(format!(
-                "applied index {applied}, commit index {commit}, but the log ends at {last}"
-            ));
+            return damaged(format!("applied index {applied}, commit index {commit}, but the log ends at {last}"));
         }
         Ok(begin)
     }
@@ -157,14 +125,8 @@ impl Store {
 
     /// Drops a group's entries and keeps its vote.
     fn forget_entries(&mut self, range: RangeId) -> Result<(), Error> {
-        let mut group = GroupAppend {
-            reset: true,
-            ..GroupAppend::new(range)
-        };
-        group.hard_state = self
-            .log
-            .hard_state(range)?
-            .map(|state| HardState { commit: 0, ..state });
+        let mut group = GroupAppend { reset: true, ..GroupAppend::new(range) };
+        group.hard_state = self.log.hard_state(range)?.map(|state| HardState { commit: 0, ..state });
         self.log.append(LogBatch { groups: vec![group] }, true)
     }
 
@@ -172,10 +134,7 @@ impl Store {
         if self.log.hard_state(range)?.is_none() && self.log.bounds(range)?.is_none() {
             return Ok(());
         }
-        let group = GroupAppend {
-            reset: true,
-            ..GroupAppend::new(range)
-        };
+        let group = GroupAppend { reset: true, ..GroupAppend::new(range) };
         self.log.append(LogBatch { groups: vec![group] }, true)
     }
 
@@ -191,30 +150,19 @@ impl Store {
     /// fixed position that no log holds, so that a replica which joins later needs an image.
     ///
     /// # Errors
-    /// What log and engine fail with.
+    /// [`Error::Poisoned`] if one of the ranges exists here; otherwise what log and engine fail with.
     pub fn bootstrap(&mut self, descriptors: &[RangeDescriptor]) -> Result<(), Error> {
         let node = self.node;
         let mine = |descriptor: &RangeDescriptor| Some(descriptor.replica_on(node)?.replica);
-        let found: Vec<(RangeDescriptor, ReplicaId)> = descriptors
-            .iter()
-            .filter_map(|descriptor| Some((descriptor.clone(), mine(descriptor)?)))
-            .collect();
-        let vote = HardState {
-            term: Position::FIRST.term,
-            commit: Position::FIRST.index,
-            ..HardState::default()
-        };
+        let found: Vec<(RangeDescriptor, ReplicaId)> =
+            descriptors.iter().filter_map(|descriptor| Some((descriptor.clone(), mine(descriptor)?))).collect();
+        let vote = HardState { term: Position::FIRST.term, commit: Position::FIRST.index, ..HardState::default() };
         let groups = found.iter().map(|(descriptor, _)| GroupAppend {
             hard_state: Some(vote.clone()),
             reset: true,
             ..GroupAppend::new(descriptor.id)
         });
-        self.log.append(
-            LogBatch {
-                groups: groups.collect(),
-            },
-            true,
-        )?;
+        self.log.append(LogBatch { groups: groups.collect() }, true)?;
         let ops = found.iter().flat_map(|(descriptor, replica)| {
             [
                 local::put_replica(descriptor.id, *replica),
@@ -225,9 +173,7 @@ impl Store {
         });
         self.engine.write(ops.collect())?;
         self.engine.persist()?;
-        found
-            .into_iter()
-            .try_for_each(|(descriptor, replica)| self.insert_new(Arc::new(descriptor), replica))
+        found.into_iter().try_for_each(|(descriptor, replica)| self.insert_new(Arc::new(descriptor), replica))
     }
 
     /// Adds the replica of a range that begins at the fixed first position.
@@ -236,21 +182,13 @@ impl Store {
         let range = descriptor.id;
         let descriptor = Some(descriptor);
         let (applied, begin) = (Position::FIRST, Position::FIRST);
-        self.insert_peer(PeerStart {
-            range,
-            replica,
-            serial,
-            descriptor,
-            applied,
-            begin,
-        })
+        self.insert_peer(PeerStart { range, replica, serial, descriptor, applied, begin })
     }
 
     pub(super) fn insert_peer(&mut self, start: PeerStart) -> Result<(), Error> {
         let range = start.range;
         if let Some(descriptor) = &start.descriptor {
-            self.views
-                .insert(super::event::idle_view(descriptor.clone(), start.applied.index));
+            self.views.insert(super::event::idle_view(descriptor.clone(), start.applied.index));
         }
         let mut peer = Peer::new(start, &self.log, &self.settings)?;
         if peer.votes_alone() {

@@ -77,10 +77,12 @@ pub(super) struct Peer {
     pub(super) serial: u64,
     pub(super) node: RawNode<ReplicaLog>,
     pub(super) descriptor: Option<Arc<RangeDescriptor>>,
-    /// Which node holds which replica: from the descriptor, and learned from senders before there is one.
+    /// Which node holds which replica: from the descriptor, and learned from senders that it does not name.
     pub(super) addresses: BTreeMap<ReplicaId, NodeId>,
     pub(super) lead: Option<Lead>,
     pub(super) published: (u64, Role),
+    /// The term in which this replica led when the last pass ended: its messages may leave before the next fsync.
+    pub(super) led: Option<u64>,
     pub(super) images: BTreeMap<ReplicaId, Pin>,
     pub(super) incoming: Option<Incoming>,
     /// Index of the newest membership change that this life of the replica has applied.
@@ -95,10 +97,7 @@ pub(super) struct Peer {
 impl Peer {
     pub(super) fn new(start: PeerStart, log: &Arc<dyn LogStore>, settings: &StoreSettings) -> Result<Peer, Error> {
         let descriptor = start.descriptor;
-        let conf_state = descriptor
-            .as_ref()
-            .map(|descriptor| descriptor.conf_state())
-            .unwrap_or_default();
+        let conf_state = descriptor.as_ref().map(|descriptor| descriptor.conf_state()).unwrap_or_default();
         let hard_state = hard_state(log.as_ref(), start.range, start.applied, start.begin)?;
         let window = ReplicaLog::open(start.range, log.clone(), start.begin, hard_state, conf_state)?;
         let config = config(settings, start.replica, start.applied.index);
@@ -114,6 +113,7 @@ impl Peer {
             addresses: BTreeMap::new(),
             lead: None,
             published: (0, Role::Follower(None)),
+            led: None,
             images: BTreeMap::new(),
             incoming: None,
             conf_index: 0,
@@ -131,11 +131,7 @@ impl Peer {
     }
 
     pub(super) fn set_descriptor(&mut self, descriptor: Arc<RangeDescriptor>) {
-        self.addresses = descriptor
-            .replicas
-            .iter()
-            .map(|member| (member.replica, member.node))
-            .collect();
+        self.addresses = descriptor.replicas.iter().map(|member| (member.replica, member.node)).collect();
         self.descriptor = Some(descriptor);
     }
 
@@ -211,6 +207,10 @@ impl Peer {
             return false;
         }
         let leads = self.lead.is_some();
+        if !leads && self.votes_alone() {
+            self.campaign();
+            return true;
+        }
         let something = self.node.tick();
         if something && !leads {
             self.attempts += 1;
@@ -228,8 +228,11 @@ impl Peer {
         !self.node.raft.promotable() && elapsed > 0 && elapsed.is_multiple_of(2 * self.election_ticks)
     }
 
+    /// Tries to win a term. The only voter wins in this step, which raft-rs allows only once its whole log is
+    /// durable; it tries again at the next tick.
     pub(super) fn campaign(&mut self) {
-        if self.is_installing() || self.lead.is_some() {
+        let durable = self.node.raft.raft_log.persisted == raft_last(&self.node);
+        if self.is_installing() || self.lead.is_some() || (self.votes_alone() && !durable) {
             return;
         }
         self.attempts += 1;
@@ -242,12 +245,7 @@ impl Peer {
     /// Appends the command if this replica leads in its term.
     pub(super) fn propose(&mut self, command: Command, reply: Sender<Outcome>) {
         if self.lead.is_none_or(|lead| lead.term != command.term) || self.node.raft.lead_transferee.is_some() {
-            return answer(
-                reply,
-                Outcome::NotLeader {
-                    leader: self.leader().filter(|_| self.lead.is_none()),
-                },
-            );
+            return answer(reply, Outcome::NotLeader { leader: self.leader().filter(|_| self.lead.is_none()) });
         }
         let data = codec::encode(&command);
         if data.len() > MAX_COMMAND_BYTES {
@@ -267,10 +265,7 @@ impl Peer {
 
     /// Remembers who waits for the entry that was appended last.
     pub(super) fn wait(&mut self, waiting: Waiting) {
-        let position = Position {
-            index: raft_last(&self.node),
-            term: self.term(),
-        };
+        let position = Position { index: raft_last(&self.node), term: self.term() };
         self.waiting.push_back((position, waiting));
     }
 
@@ -309,18 +304,11 @@ impl Peer {
         let last = entries.last()?.index;
         let entries = entries.into_iter().map(|entry| self.with_waiting(entry)).collect();
         self.node.mut_store().evict(last);
-        Some(ApplyTask::Entries {
-            range: self.range,
-            serial: self.serial,
-            entries,
-        })
+        Some(ApplyTask::Entries { range: self.range, serial: self.serial, entries })
     }
 
     fn with_waiting(&mut self, entry: Entry) -> ApplyEntry {
-        let position = Position {
-            index: entry.index,
-            term: entry.term,
-        };
+        let position = Position { index: entry.index, term: entry.term };
         let mut found = None;
         while let Some((at, waiting)) = self.waiting.pop_front_if(|(at, _)| at.index <= position.index) {
             if at == position {
@@ -331,12 +319,7 @@ impl Peer {
         }
         let change = entry.get_entry_type() != EntryType::EntryNormal;
         let data = if change { entry.context } else { entry.data };
-        ApplyEntry {
-            position,
-            change,
-            data,
-            waiting: found,
-        }
+        ApplyEntry { position, change, data, waiting: found }
     }
 }
 
@@ -368,16 +351,9 @@ fn config(settings: &StoreSettings, replica: ReplicaId, applied: u64) -> raft::C
 fn hard_state(log: &dyn LogStore, range: RangeId, applied: Position, begin: Position) -> Result<HardState, Error> {
     let mut state = log.hard_state(range)?.unwrap_or_default();
     if state.term < begin.term {
-        state = HardState {
-            term: begin.term,
-            ..HardState::default()
-        };
+        state = HardState { term: begin.term, ..HardState::default() };
     }
-    state.commit = if begin.index == 0 {
-        0
-    } else {
-        state.commit.max(applied.index)
-    };
+    state.commit = if begin.index == 0 { 0 } else { state.commit.max(applied.index) };
     Ok(state)
 }
 

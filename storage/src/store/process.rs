@@ -14,7 +14,15 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 struct Pass {
     batch: LogBatch,
-    taken: Vec<(RangeId, Ready, Vec<Entry>)>,
+    taken: Vec<Taken>,
+}
+
+/// What one group does once the pass is durable.
+struct Taken {
+    range: RangeId,
+    ready: Ready,
+    entries: Vec<Entry>,
+    messages: Vec<Message>,
 }
 
 impl Store {
@@ -47,10 +55,7 @@ impl Store {
         if !pass.batch.groups.is_empty() {
             self.log.append(pass.batch, true)?;
         }
-        for (range, ready, entries) in pass.taken {
-            self.advance(range, ready, entries)?;
-        }
-        Ok(())
+        pass.taken.into_iter().try_for_each(|taken| self.advance(taken))
     }
 
     fn collect(&mut self, range: RangeId, pass: &mut Pass) -> Result<(), Error> {
@@ -62,7 +67,10 @@ impl Store {
             return self.settle(range);
         }
         let mut ready = peer.node.ready();
-        post(&mut self.outbox, peer, ready.take_messages());
+        let mut messages = ready.take_messages();
+        if peer.led == Some(peer.term()) {
+            post(&mut self.outbox, peer, std::mem::take(&mut messages));
+        }
         for state in ready.take_read_states() {
             peer.end_confirm(&state.request_ctx);
         }
@@ -72,28 +80,24 @@ impl Store {
             return Ok(());
         }
         let committed = ready.take_committed_entries();
-        let saves_commit = committed
-            .iter()
-            .any(|entry| entry.get_entry_type() != EntryType::EntryNormal);
+        let saves_commit = committed.iter().any(|entry| entry.get_entry_type() != EntryType::EntryNormal);
         self.tasks.extend(peer.hand_over(committed));
         let entries = ready.take_entries();
         if ready.must_sync() || saves_commit {
             self.log_bytes += entries.iter().map(|entry| entry.data.len() as u64 + 64).sum::<u64>();
             let hard_state = Some(peer.node.raft.hard_state());
-            pass.batch.groups.push(GroupAppend {
-                entries: entries.clone(),
-                hard_state,
-                ..GroupAppend::new(range)
-            });
+            pass.batch.groups.push(GroupAppend { entries: entries.clone(), hard_state, ..GroupAppend::new(range) });
         }
-        pass.taken.push((range, ready, entries));
+        pass.taken.push(Taken { range, ready, entries, messages });
         Ok(())
     }
 
-    fn advance(&mut self, range: RangeId, mut ready: Ready, entries: Vec<Entry>) -> Result<(), Error> {
+    fn advance(&mut self, taken: Taken) -> Result<(), Error> {
+        let Taken { range, mut ready, entries, messages } = taken;
         let Some(peer) = self.peers.get_mut(&range) else {
             return Ok(());
         };
+        post(&mut self.outbox, peer, messages);
         post(&mut self.outbox, peer, ready.take_persisted_messages());
         peer.node.mut_store().appended(entries);
         let mut light = peer.node.advance_append(ready);
@@ -113,6 +117,7 @@ impl Store {
         if let Some(error) = peer.node.mut_store().take_failure() {
             return Err(error);
         }
+        peer.led = peer.lead.map(|lead| lead.term);
         self.request_images(range);
         self.publish_role(range);
         Ok(())
@@ -134,20 +139,9 @@ pub(super) fn post(outbox: &mut BTreeMap<NodeId, Vec<RaftMessage>>, peer: &Peer,
 /// The image behind a snapshot goes to the applier; the `Ready` waits until it is in the engine.
 fn hold(peer: &mut Peer, ready: Ready) -> Result<ApplyTask, Error> {
     let Some(Incoming::Stepped(image)) = peer.incoming.take() else {
-        return Err(Error::Poisoned(format!(
-            "{} restores a snapshot without an image",
-            peer.range
-        )));
+        return Err(Error::Poisoned(format!("{} restores a snapshot without an image", peer.range)));
     };
     let descriptor = std::sync::Arc::new(image.header.descriptor.clone());
-    peer.incoming = Some(Incoming::Installing(
-        Box::new(ready),
-        descriptor,
-        image.header.position(),
-    ));
-    Ok(ApplyTask::Install {
-        range: peer.range,
-        serial: peer.serial,
-        image,
-    })
+    peer.incoming = Some(Incoming::Installing(Box::new(ready), descriptor, image.header.position()));
+    Ok(ApplyTask::Install { range: peer.range, serial: peer.serial, image })
 }

@@ -139,10 +139,7 @@ impl ReplicaLog {
     /// The log now begins after `index`.
     pub(super) fn truncated(&mut self, position: Position) {
         self.begin = position;
-        let keep = self
-            .runs
-            .partition_point(|run| run.index <= position.index)
-            .saturating_sub(1);
+        let keep = self.runs.partition_point(|run| run.index <= position.index).saturating_sub(1);
         self.runs.drain(..keep);
     }
 
@@ -197,10 +194,7 @@ fn cost(entry: &Entry) -> usize {
 
 impl Storage for ReplicaLog {
     fn initial_state(&self) -> raft::Result<RaftState> {
-        Ok(RaftState {
-            hard_state: self.hard_state.clone(),
-            conf_state: self.conf_state.clone(),
-        })
+        Ok(RaftState { hard_state: self.hard_state.clone(), conf_state: self.conf_state.clone() })
     }
 
     fn entries(
@@ -221,11 +215,7 @@ impl Storage for ReplicaLog {
     }
 
     fn term(&self, index: u64) -> raft::Result<u64> {
-        let missing = if index < self.begin.index {
-            StorageError::Compacted
-        } else {
-            StorageError::Unavailable
-        };
+        let missing = if index < self.begin.index { StorageError::Compacted } else { StorageError::Unavailable };
         self.term_at(index).ok_or(raft::Error::Store(missing))
     }
 
@@ -253,44 +243,24 @@ mod tests {
     use crate::log::{GroupAppend, LogBatch, MemoryLog};
 
     fn entry(index: u64, term: u64) -> Entry {
-        Entry {
-            index,
-            term,
-            data: vec![index as u8; 8].into(),
-            ..Entry::default()
-        }
+        Entry { index, term, data: vec![index as u8; 8].into(), ..Entry::default() }
     }
 
     fn append(window: &mut ReplicaLog, entries: Vec<Entry>) {
-        let group = GroupAppend {
-            entries: entries.clone(),
-            ..GroupAppend::new(RangeId(4))
-        };
+        let group = GroupAppend { entries: entries.clone(), ..GroupAppend::new(RangeId(4)) };
         window.log.append(LogBatch { groups: vec![group] }, true).unwrap();
         window.appended(entries);
     }
 
     fn indexes(window: &ReplicaLog, low: u64, high: u64) -> Vec<(u64, u64)> {
-        window
-            .read(low, high, u64::MAX)
-            .unwrap()
-            .iter()
-            .map(|e| (e.index, e.term))
-            .collect()
+        window.read(low, high, u64::MAX).unwrap().iter().map(|e| (e.index, e.term)).collect()
     }
 
     #[test]
     fn terms_and_entries_follow_overwrites_truncation_and_reopening() {
         let log: Arc<dyn LogStore> = Arc::new(MemoryLog::new());
         let open = |begin| {
-            ReplicaLog::open(
-                RangeId(4),
-                log.clone(),
-                begin,
-                HardState::default(),
-                ConfState::default(),
-            )
-            .unwrap()
+            ReplicaLog::open(RangeId(4), log.clone(), begin, HardState::default(), ConfState::default()).unwrap()
         };
         let mut window = open(Position::FIRST);
         append(&mut window, vec![entry(11, 6), entry(12, 6), entry(13, 7)]);
@@ -300,16 +270,8 @@ mod tests {
         assert_eq!(indexes(&window, 12, 15), [(12, 6), (13, 8), (14, 8)]);
 
         window.truncated(Position { index: 12, term: 6 });
-        assert_eq!(
-            (window.term_at(11), window.term_at(12), window.term_at(13)),
-            (None, Some(6), Some(8))
-        );
-        assert_eq!(
-            window
-                .entries(12, 15, None, GetEntriesContext::empty(false))
-                .unwrap_err(),
-            compacted()
-        );
+        assert_eq!((window.term_at(11), window.term_at(12), window.term_at(13)), (None, Some(6), Some(8)));
+        assert_eq!(window.entries(12, 15, None, GetEntriesContext::empty(false)).unwrap_err(), compacted());
 
         let again = open(Position { index: 12, term: 6 });
         assert_eq!((again.last(), again.term_at(14)), (14, Some(8)));
@@ -323,18 +285,9 @@ mod tests {
     #[test]
     fn the_cache_keeps_what_was_not_handed_over() {
         let log = Arc::new(MemoryLog::new());
-        let mut window = ReplicaLog::open(
-            RangeId(4),
-            log,
-            Position::FIRST,
-            HardState::default(),
-            ConfState::default(),
-        )
-        .unwrap();
-        let big = |index| Entry {
-            data: vec![0; CACHE_BYTES].into(),
-            ..entry(index, 6)
-        };
+        let mut window =
+            ReplicaLog::open(RangeId(4), log, Position::FIRST, HardState::default(), ConfState::default()).unwrap();
+        let big = |index| Entry { data: vec![0; CACHE_BYTES].into(), ..entry(index, 6) };
         append(&mut window, vec![big(11), big(12), big(13)]);
         window.evict(11);
         assert_eq!(window.cache.front().map(|e| e.index), Some(12));

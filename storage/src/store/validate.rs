@@ -55,12 +55,7 @@ fn check(peer: &Peer, node: NodeId, message: &RaftMessage) -> Result<(), Reason>
     }
     let last = raft_last(&peer.node);
     match &message.body {
-        RaftBody::Append {
-            index,
-            log_term,
-            commit,
-            entries,
-        } => {
+        RaftBody::Append { index, log_term, commit, entries } => {
             bounded(&[*index, *commit])?;
             // raft-rs takes term 0 for that of any entry it does not have; no log of ours begins before index 10.
             if *index == 0 || *log_term == 0 {
@@ -77,16 +72,10 @@ fn check(peer: &Peer, node: NodeId, message: &RaftMessage) -> Result<(), Reason>
             }
             Ok(())
         }
-        RaftBody::Vote {
-            index,
-            log_term,
-            commit,
-            commit_term,
-            ..
-        } => bounded(&[*index, *log_term, *commit, *commit_term]),
-        RaftBody::VoteReply {
-            commit, commit_term, ..
-        } => bounded(&[*commit, *commit_term]),
+        RaftBody::Vote { index, log_term, commit, commit_term, .. } => {
+            bounded(&[*index, *log_term, *commit, *commit_term])
+        }
+        RaftBody::VoteReply { commit, commit_term, .. } => bounded(&[*commit, *commit_term]),
         RaftBody::Heartbeat { commit, .. } if *commit > last && peer.descriptor.is_some() => {
             Err("commit index beyond the log")
         }
@@ -97,11 +86,7 @@ fn check(peer: &Peer, node: NodeId, message: &RaftMessage) -> Result<(), Reason>
 }
 
 fn bounded(numbers: &[u64]) -> Result<(), Reason> {
-    if numbers.iter().all(|number| *number < MAX_NUMBER) {
-        Ok(())
-    } else {
-        Err("impossible index")
-    }
+    if numbers.iter().all(|number| *number < MAX_NUMBER) { Ok(()) } else { Err("impossible index") }
 }
 
 fn check_entries(index: u64, log_term: u64, term: u64, entries: &[RaftEntry]) -> Result<(), Reason> {

@@ -52,12 +52,7 @@ impl Views {
             match map.get_mut(&range) {
                 Some(view) => view.descriptor = descriptor,
                 None => {
-                    let view = ReplicaView {
-                        descriptor,
-                        term: 0,
-                        role: Role::Follower(None),
-                        applied: 0,
-                    };
+                    let view = ReplicaView { descriptor, term: 0, role: Role::Follower(None), applied: 0 };
                     map.insert(range, view);
                 }
             }

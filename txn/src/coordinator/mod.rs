@@ -24,6 +24,6 @@ mod outcome;
 mod terminate;
 mod three_phase;
 
-pub use outcome::{Abort, Coordinator};
 pub(crate) use outcome::unexpected;
+pub use outcome::{Abort, Coordinator};
 pub use three_phase::{Decision, Plan};

@@ -60,7 +60,14 @@ impl Coordinator {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when a range is away; [`Error::Retry`] when the attempt was wounded.
-    pub async fn refresh(&self, meta: TxnMeta, spans: Vec<Span>, from: TxnId, to: TxnId, prepared: bool) -> Result<bool> {
+    pub async fn refresh(
+        &self,
+        meta: TxnMeta,
+        spans: Vec<Span>,
+        from: TxnId,
+        to: TxnId,
+        prepared: bool,
+    ) -> Result<bool> {
         let mut left = spans;
         while !left.is_empty() {
             let parts = group(self.router.cut(std::mem::take(&mut left)).await?);
@@ -86,7 +93,11 @@ impl Coordinator {
     }
 
     /// Sends a request to a register; `None` if the range cannot be reached or answered something else.
-    pub(super) async fn ask_register(&self, record: &RecordKey, make: impl Fn(RecordKey) -> Request) -> Option<Register> {
+    pub(super) async fn ask_register(
+        &self,
+        record: &RecordKey,
+        make: impl Fn(RecordKey) -> Request,
+    ) -> Option<Register> {
         let reply = self.router.send_to_key(&record.part_key, || make(record.clone())).await;
         match reply {
             Ok(Reply::Register(register)) => Some(register),
@@ -107,7 +118,7 @@ impl Coordinator {
             let tell = |part_key| coordinator.tell(RecordKey { part_key, attempt }, commit_id);
             join_all(participants.into_iter().map(tell)).await;
         };
-        drop(self.runtime().spawn(spreading));
+        self.router.tasks().spawn(spreading);
     }
 
     async fn tell(&self, record: RecordKey, commit_id: Option<TxnId>) {

@@ -23,12 +23,7 @@ const ASKING: Duration = Duration::from_secs(2);
 impl Coordinator {
     /// Drives the attempt to its outcome and tells it to the participants; `None` if the deciding quorum could not be
     /// reached for a while. The lists may be incomplete (one part key is enough): registers name the others.
-    pub async fn terminate(
-        &self,
-        attempt: Attempt,
-        participants: &[Vec<u8>],
-        acceptors: &[Vec<u8>],
-    ) -> Option<Value> {
+    pub async fn terminate(&self, attempt: Attempt, participants: &[Vec<u8>], acceptors: &[Vec<u8>]) -> Option<Value> {
         let start = self.runtime().now();
         let mut backoff = Backoff::new(self.runtime(), Duration::from_millis(20), Duration::from_secs(1));
         let mut round = Round {
@@ -39,7 +34,7 @@ impl Coordinator {
             highest: 0,
             registers: BTreeMap::new(),
         };
-        while self.runtime().now() - start < PATIENCE {
+        while self.runtime().now() - start < PATIENCE && !self.router.tasks().is_closed() {
             if let Some(value) = self.run(&mut round).await {
                 tracing::info!(%attempt, outcome = ?value, "ended an attempt without its coordinator");
                 self.spread(attempt, round.participants, commit_id_of(value));
@@ -91,8 +86,7 @@ impl Coordinator {
 
     /// Asks all members, or only the acceptors, and keeps what they answer.
     async fn ask(&self, round: &mut Round, acceptors_only: bool, make: impl Fn(RecordKey) -> Request) {
-        let members: Vec<Vec<u8>> =
-            if acceptors_only { round.acceptors.clone() } else { round.members() };
+        let members: Vec<Vec<u8>> = if acceptors_only { round.acceptors.clone() } else { round.members() };
         let attempt = round.attempt;
         let make = &make;
         let asked = members.into_iter().map(|part_key| async move {
@@ -100,7 +94,8 @@ impl Coordinator {
             let register = self.runtime().timeout(ASKING, self.ask_register(&record, make)).await.flatten();
             (record.part_key, register)
         });
-        round.registers = join_all(asked).await.into_iter().filter_map(|(key, register)| Some((key, register?))).collect();
+        round.registers =
+            join_all(asked).await.into_iter().filter_map(|(key, register)| Some((key, register?))).collect();
         let highest = round.registers.values().map(|register| register.promised.round).max();
         round.highest = round.highest.max(highest.unwrap_or(0)).max(round.ballot.round);
     }

@@ -206,7 +206,7 @@ impl Coordinator {
             }
         }
         if !waiting.is_empty() {
-            drop(self.runtime().spawn(waiting.for_each(|_| std::future::ready(()))));
+            self.router.tasks().spawn(waiting.for_each(|_| std::future::ready(())));
         }
         known
     }

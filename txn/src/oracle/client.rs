@@ -63,7 +63,7 @@ struct Want {
 
 impl OracleClient {
     /// Asks the oracle of this node, or whichever node leads r2.
-    pub fn new(node: NodeId, service: OracleService, peers: Peers) -> OracleClient {
+    pub(crate) fn new(node: NodeId, service: OracleService, peers: Peers) -> OracleClient {
         let caller = Caller::new(node, Arc::new(service), peers);
         OracleClient { shared: Arc::new(Shared { caller, queue: Mutex::default() }) }
     }
@@ -125,7 +125,7 @@ impl OracleClient {
         drop(queue);
         if start {
             let client = self.clone();
-            drop(self.shared.caller.runtime().spawn(async move { client.drain().await }));
+            self.shared.caller.tasks().spawn(async move { client.drain().await });
         }
         answer
     }
@@ -188,7 +188,8 @@ mod tests {
         let all = Allocation { read_id: TxnId(9), first_commit: TxnId(10), catalog_id: TxnId(3) };
         fan_out(batch, Ok(all));
         let got: Vec<_> = answers.into_iter().map(|mut answer| answer.try_recv().unwrap().unwrap()).collect();
-        let commits: Vec<_> = got.iter().zip(wants).filter(|(_, want)| want.0).map(|(got, _)| got.first_commit.0).collect();
+        let commits: Vec<_> =
+            got.iter().zip(wants).filter(|(_, want)| want.0).map(|(got, _)| got.first_commit.0).collect();
         assert_eq!(commits, [10, 11, 12]);
         assert!(got.iter().all(|got| got.read_id == TxnId(9)));
     }

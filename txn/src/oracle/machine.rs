@@ -85,11 +85,7 @@ impl Machine {
         if ask.catalog {
             self.catalog_id = first;
         }
-        Some(Allocation {
-            read_id: TxnId(first - 1),
-            first_commit: TxnId(first),
-            catalog_id: TxnId(self.catalog_id),
-        })
+        Some(Allocation { read_id: TxnId(first - 1), first_commit: TxnId(first), catalog_id: TxnId(self.catalog_id) })
     }
 }
 

@@ -12,8 +12,8 @@
 
 use super::machine::{Allocation, Ask, Machine};
 use crate::service::{Answer, Service, kind};
+use crate::tasks::Tasks;
 use parking_lot::Mutex;
-use quorate_net::Runtime;
 use quorate_storage::keys::ORACLE_PREFIX;
 use quorate_storage::range::ReplicaRole;
 use quorate_storage::store::ReplicaView;
@@ -37,7 +37,7 @@ pub struct OracleService {
 struct Shared {
     store: StoreHandle,
     engine: Arc<dyn Engine>,
-    runtime: Runtime,
+    tasks: Tasks,
     /// The term served, and its IDs.
     state: Mutex<Option<(u64, Machine)>>,
     /// Held by who writes the limit or the catalog ID.
@@ -73,11 +73,11 @@ impl Service for OracleService {
 
 impl OracleService {
     /// The oracle of this node's replica of r2, if it has one.
-    pub fn new(store: StoreHandle, engine: Arc<dyn Engine>, runtime: Runtime) -> OracleService {
+    pub(crate) fn new(store: StoreHandle, engine: Arc<dyn Engine>, tasks: Tasks) -> OracleService {
         let shared = Shared {
             store,
             engine,
-            runtime,
+            tasks,
             state: Mutex::new(None),
             writing: tokio::sync::Mutex::new(()),
             renewing: AtomicBool::new(false),
@@ -110,7 +110,7 @@ impl OracleService {
         drop(state);
         if renew && !self.shared.renewing.swap(true, Ordering::AcqRel) {
             let service = self.clone();
-            drop(self.shared.runtime.spawn(async move { service.renew().await }));
+            self.shared.tasks.spawn(async move { service.renew().await });
         }
         allocation
     }

@@ -124,9 +124,10 @@ mod tests {
         assert!(cache.insert(descriptor(5, "f", "k", 1)));
         assert_eq!(ids(&cache, &["a", "czz", "d", "e", "f", "k"]), [4, 4, 0, 0, 5, 0]);
         let below = |end: &str| cache.below(end.as_bytes()).map_or(0, |route| route.descriptor.id.0);
-        assert_eq!([below("a"), below("b"), below("d"), below("e"), below("f"), below("k"), below("l")], [
-            0, 4, 4, 0, 0, 5, 0
-        ]);
+        assert_eq!(
+            [below("a"), below("b"), below("d"), below("e"), below("f"), below("k"), below("l")],
+            [0, 4, 4, 0, 0, 5, 0]
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::api::{RangeRequest, Reply, Request};
 use crate::error::{Error, Result};
 use crate::participant::Participants;
 use crate::service::{Backoff, Caller, MOST_BYTES, PATIENCE, Peers, kind};
+use crate::tasks::Tasks;
 use bytes::Bytes;
 use futures::future::join_all;
 use parking_lot::RwLock;
@@ -59,7 +60,7 @@ pub struct Router {
 
 impl Router {
     /// A router with an empty cache.
-    pub fn new(node: NodeId, peers: Peers, participants: Arc<Participants>, directory: DirectoryService) -> Router {
+    pub(crate) fn new(node: NodeId, peers: Peers, participants: Arc<Participants>, directory: DirectoryService) -> Router {
         let directory = Caller::new(node, Arc::new(directory), peers.clone());
         Router { node, peers, participants, directory, cache: RwLock::default() }
     }
@@ -74,6 +75,11 @@ impl Router {
         &self.peers.runtime
     }
 
+    /// What goes on behind callers' backs.
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.peers.tasks
+    }
+
     /// The directory of this node, to serve requests of others.
     pub fn directory_service(&self) -> &Arc<DirectoryService> {
         self.directory.service()
@@ -84,8 +90,12 @@ impl Router {
         if let Some(route) = self.cache.read().holding(key) {
             return Ok(Arc::clone(route));
         }
-        self.find(|cache| cache.holding(key).cloned(), |span| span.contains(key), DirectoryRequest::Holding(key.to_vec()))
-            .await
+        self.find(
+            |cache| cache.holding(key).cloned(),
+            |span| span.contains(key),
+            DirectoryRequest::Holding(key.to_vec()),
+        )
+        .await
     }
 
     /// The route of the range that holds the largest keys below `end`.
@@ -115,7 +125,7 @@ impl Router {
             if let Some(route) = cached(&self.cache.read()) {
                 return Ok(route);
             }
-            if self.runtime().now() - start > PATIENCE {
+            if self.runtime().now() - start > PATIENCE || self.tasks().is_closed() {
                 return Err(Error::Unavailable(None));
             }
             backoff.wait().await;
@@ -143,7 +153,7 @@ impl Router {
     /// Takes descriptors into the cache where they are newer; whether any was.
     pub fn learn(&self, descriptors: impl IntoIterator<Item = RangeDescriptor>) -> bool {
         let mut cache = self.cache.write();
-        descriptors.into_iter().fold(false, |learned, descriptor| cache.insert(descriptor) || learned)
+        descriptors.into_iter().filter(|descriptor| cache.insert(descriptor.clone())).count() > 0
     }
 
     /// Asks the directory.
@@ -186,7 +196,7 @@ impl Router {
             if let Some(answer) = self.judge(route, &mut tries, reply) {
                 return Delivery { answer, in_doubt: tries.in_doubt };
             }
-            if let Some(answer) = tries.pause(self.runtime()).await {
+            if let Some(answer) = tries.pause(&self.peers).await {
                 return Delivery { answer, in_doubt: tries.in_doubt };
             }
         }
@@ -257,9 +267,8 @@ impl Router {
         let Some(transport) = &self.peers.transport else { return };
         let payload = Bytes::from(codec::encode(&(self.node.0, incarnation)));
         let connected = transport.reachable().into_iter().filter(|(_, connected)| *connected);
-        let calls = connected.map(|(peer, _)| {
-            transport.call(peer, Message { kind: kind::ALIVE, payload: payload.clone() }, ANNOUNCING)
-        });
+        let calls = connected
+            .map(|(peer, _)| transport.call(peer, Message { kind: kind::ALIVE, payload: payload.clone() }, ANNOUNCING));
         for lost in join_all(calls).await.into_iter().filter_map(Result::err) {
             tracing::trace!(%lost, "a node does not know that this gateway lives");
         }
@@ -293,7 +302,11 @@ struct Tries {
 
 impl Tries {
     /// Waits before the next try, or gives up.
-    async fn pause(&mut self, runtime: &Runtime) -> Option<Answer> {
+    async fn pause(&mut self, peers: &Peers) -> Option<Answer> {
+        if peers.tasks.is_closed() {
+            return Some(Answer::Unavailable);
+        }
+        let runtime = &peers.runtime;
         if std::mem::take(&mut self.slow) {
             self.waiting = None;
             return None;
@@ -302,7 +315,7 @@ impl Tries {
         if runtime.now() - *since > PATIENCE {
             return Some(Answer::Unavailable);
         }
-        if !std::mem::take(&mut self.hurry) || self.count % 8 == 0 {
+        if !std::mem::take(&mut self.hurry) || self.count.is_multiple_of(8) {
             backoff.wait().await;
         }
         None

@@ -8,6 +8,7 @@ use crate::oracle::{OracleClient, OracleService};
 use crate::participant::{Ids, Participants, Resolver};
 use crate::router::{DirectoryService, Router, Server};
 use crate::service::Peers;
+use crate::tasks::Tasks;
 use crate::{Attempt, StartId};
 use quorate_net::{Runtime, Transport};
 use quorate_storage::{Engine, NodeId, StoreHandle};
@@ -56,7 +57,10 @@ struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("node", &self.node).field("incarnation", &self.incarnation).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("node", &self.node)
+            .field("incarnation", &self.incarnation)
+            .finish_non_exhaustive()
     }
 }
 
@@ -65,8 +69,9 @@ impl Client {
     pub fn new(setup: Setup) -> Client {
         let Setup { node, store, engine, participants, transport, runtime } = setup;
         let incarnation = runtime.random_u64();
-        let peers = Peers { store: store.clone(), transport, runtime: runtime.clone() };
-        let oracle = OracleService::new(store.clone(), Arc::clone(&engine), runtime);
+        let tasks = Tasks::new(runtime.clone());
+        let oracle = OracleService::new(store.clone(), Arc::clone(&engine), tasks.clone());
+        let peers = Peers { store: store.clone(), transport, runtime, tasks };
         let oracle = OracleClient::new(node, oracle, peers.clone());
         let directory = DirectoryService::new(store.clone(), engine);
         let router = Arc::new(Router::new(node, peers, Arc::clone(&participants), directory));
@@ -103,6 +108,12 @@ impl Client {
                 self.router().announce(self.shared.incarnation).await;
             }
         }
+    }
+
+    /// Ends everything that goes on behind callers' backs, before the node closes. What is asked for later is
+    /// [`crate::Error::Unavailable`].
+    pub async fn close(&self) {
+        self.router().tasks().close().await;
     }
 
     pub(super) fn locking(&self) -> &AtomicUsize {

@@ -91,7 +91,8 @@ impl Transaction {
             let (parts, outside) = self.cut().await?;
             let participants = parts.len();
             let one = participants == 1 && parts[0].bytes <= PROPOSAL_BYTES && !lock_first;
-            let decision = if one { self.commit_one(parts, outside).await } else { self.commit_many(parts, outside).await };
+            let decision =
+                if one { self.commit_one(parts, outside).await } else { self.commit_many(parts, outside).await };
             match decision? {
                 Decision::Committed(commit_id) => {
                     let path = if one { CommitPath::One } else { CommitPath::ThreePhase { participants } };
@@ -181,7 +182,8 @@ impl Transaction {
         in_doubt: &mut bool,
     ) -> Result<Decision> {
         let conflict = |reason| Ok(Decision::Aborted(Abort::Conflict(reason)));
-        let mut backoff = Backoff::new(self.client.router().runtime(), Duration::from_micros(200), Duration::from_millis(5));
+        let mut backoff =
+            Backoff::new(self.client.router().runtime(), Duration::from_micros(200), Duration::from_millis(5));
         for pushes in 0..MOST_PUSHES {
             if pushes > 2 {
                 backoff.wait().await;
@@ -204,7 +206,9 @@ impl Transaction {
                     }
                 }
                 Answer::Reply(Reply::ReadInvalid { .. }) => return conflict(RetryReason::ReadConflict),
-                Answer::Reply(Reply::WriteConflict { newest, .. }) => return conflict(RetryReason::WriteConflict { newest }),
+                Answer::Reply(Reply::WriteConflict { newest, .. }) => {
+                    return conflict(RetryReason::WriteConflict { newest });
+                }
                 Answer::Reply(Reply::Wounded) => return conflict(RetryReason::Wounded),
                 Answer::Reply(Reply::Aborted) => return conflict(RetryReason::Aborted),
                 Answer::Reply(other) => {
@@ -277,7 +281,9 @@ impl Transaction {
             match self.client.router().send(route, || Request::Spill(chunk.clone())).await.answer {
                 Answer::Reply(Reply::Ok) => {}
                 Answer::Reply(Reply::Register(register)) if register.state == RegisterState::Pending => {}
-                Answer::Reply(Reply::WriteConflict { newest, .. }) => return conflict(RetryReason::WriteConflict { newest }),
+                Answer::Reply(Reply::WriteConflict { newest, .. }) => {
+                    return conflict(RetryReason::WriteConflict { newest });
+                }
                 Answer::Reply(Reply::ReadInvalid { .. }) => return conflict(RetryReason::ReadConflict),
                 Answer::Reply(Reply::Wounded) => return conflict(RetryReason::Wounded),
                 Answer::Reply(Reply::Aborted | Reply::Register(_)) => return conflict(RetryReason::Aborted),
@@ -320,7 +326,8 @@ mod tests {
         let third = CHUNK_BYTES / 3;
         let sizes = [third, third, third, 2 * CHUNK_BYTES, 1, 1];
         let writes = sizes.iter().enumerate().map(|(key, size)| write(key as u8, *size)).collect();
-        let keys: Vec<Vec<u8>> = chunks(writes).iter().map(|chunk| chunk.iter().map(|write| write.key[0]).collect()).collect();
+        let keys: Vec<Vec<u8>> =
+            chunks(writes).iter().map(|chunk| chunk.iter().map(|write| write.key[0]).collect()).collect();
         assert_eq!(keys, [vec![0, 1], vec![2], vec![3], vec![4, 5]]);
         assert!(chunks(Vec::new()).is_empty());
     }

@@ -224,8 +224,8 @@ impl Transaction {
             if router.is_local(range) {
                 unlock(&router, key, attempt).await;
             } else {
-                let runtime = router.runtime().clone();
-                drop(runtime.spawn(async move { unlock(&router, key, attempt).await }));
+                let tasks = router.tasks().clone();
+                tasks.spawn(async move { unlock(&router, key, attempt).await });
             }
         }
     }
@@ -245,12 +245,12 @@ impl Drop for Transaction {
         }
         let (router, attempt) = (Arc::clone(self.client.router()), self.attempt);
         let locked = std::mem::take(&mut self.locked);
-        let runtime = router.runtime().clone();
+        let tasks = router.tasks().clone();
         let unlocking = async move {
             for key in locked.into_values() {
                 unlock(&router, key, attempt).await;
             }
         };
-        drop(runtime.spawn(unlocking));
+        tasks.spawn(unlocking);
     }
 }

@@ -2,11 +2,11 @@
 
 use super::handle::Transaction;
 use super::options::{Isolation, Page, Scan};
+use crate::TxnId;
 use crate::api::{Blob, LockMode, LockWait, Read, ReadResult, Reply, Request};
 use crate::coordinator::unexpected;
 use crate::error::{Error, Result, RetryReason};
 use crate::router::{Answer, Route};
-use crate::TxnId;
 use bytes::Bytes;
 use futures::future::try_join_all;
 use quorate_storage::{RangeId, Span};
@@ -157,7 +157,8 @@ impl Transaction {
         scan: &Scan,
     ) -> Result<Option<(Span, Vec<(Blob, Blob)>)>> {
         let router = self.client.router();
-        let route = if scan.reverse { router.locate_below(&rest.end).await? } else { router.locate(&rest.start).await? };
+        let route =
+            if scan.reverse { router.locate_below(&rest.end).await? } else { router.locate(&rest.start).await? };
         let Some(part) = rest.intersect(&route.descriptor.span) else { return Ok(None) };
         let limit = left.map_or(0, |left| left.saturating_add(self.overlay.deletes_in(&part)) as u64);
         let make = || vec![Read::Scan { span: part.clone(), limit, reverse: scan.reverse }];

@@ -16,14 +16,14 @@ mod speed;
 
 use super::{ColumnDesc, CommandTag, CopyFormat, Gateway, Notice, ResultSink, Row, Session, StartupParams};
 use crate::error::Error;
-use crate::node::{Node, NodeOptions, Storage};
+use crate::node::{Node, NodeOptions};
 use crate::sql::types::TypeContext;
 use async_trait::async_trait;
 use std::sync::Arc;
 
 /// A node in memory.
 pub(super) async fn node() -> Node {
-    Node::start(NodeOptions { storage: Storage::Memory, ..NodeOptions::default() }).await.unwrap()
+    Node::start(NodeOptions::memory()).await.unwrap()
 }
 
 /// A session of the role postgres.

@@ -10,7 +10,6 @@
 use super::Facts;
 use crate::error::{Error, Result, SqlState};
 use crate::sql::catalog::{Sequence, SequenceId, SequenceOptions, store};
-use crate::sql::types::Value;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use quorate_txn::{Client, Transaction, TxnOptions};
@@ -187,9 +186,4 @@ pub async fn retry<T>(
             other => return other,
         }
     }
-}
-
-/// The value of `currval` or `lastval` as a result.
-pub fn bigint(value: i64) -> Value {
-    Value::Int8(value)
 }

@@ -17,18 +17,8 @@ struct Run {
 
 impl Run {
     fn new(seed: u64) -> Run {
-        let settings = StoreSettings {
-            seed,
-            checkpoint_bytes: 4 << 10,
-            follower_budget: 30,
-            ..settings()
-        };
-        Run {
-            world: World::new(3, &[1, 2, 3], settings),
-            open: Vec::new(),
-            applied: BTreeMap::new(),
-            next: 0,
-        }
+        let settings = StoreSettings { seed, checkpoint_bytes: 4 << 10, follower_budget: 30, ..settings() };
+        Run { world: World::new(3, &[1, 2, 3], settings), open: Vec::new(), applied: BTreeMap::new(), next: 0 }
     }
 
     fn any_node(&mut self) -> NodeId {
@@ -73,15 +63,8 @@ impl Run {
         let Some(leader) = self.world.leader(R) else { return };
         let name = format!("k{}", self.next);
         self.next += 1;
-        let guards = vec![Guard {
-            keyspace: Keyspace::Data,
-            key: key(&name),
-            expect: Expect::Absent,
-        }];
-        let command = Command {
-            guards,
-            ..self.world.command(leader, R, vec![put(&name, &name)])
-        };
+        let guards = vec![Guard { keyspace: Keyspace::Data, key: key(&name), expect: Expect::Absent }];
+        let command = Command { guards, ..self.world.command(leader, R, vec![put(&name, &name)]) };
         let answer = self.world.start(leader, R, command);
         self.open.push((name, answer));
     }
@@ -113,11 +96,7 @@ fn what_was_answered_survives_any_crash() {
         run.collect();
         let leader = run.world.elect(R);
         for name in run.applied.keys() {
-            assert_eq!(
-                run.world.value(leader, name).as_ref(),
-                Some(name),
-                "seed {seed} lost an answered write"
-            );
+            assert_eq!(run.world.value(leader, name).as_ref(), Some(name), "seed {seed} lost an answered write");
         }
         total += run.applied.len();
     }
@@ -132,10 +111,7 @@ fn a_split_survives_any_crash() {
         run.world.write(R, vec![put("a", "1"), put("x", "1")]);
         let leader = run.world.elect(R);
         let admin = Some(crate::range::Admin::Split { key: key("m"), right });
-        let command = Command {
-            admin,
-            ..run.world.command(leader, R, vec![])
-        };
+        let command = Command { admin, ..run.world.command(leader, R, vec![]) };
         let _answer = run.world.start(leader, R, command);
         for _ in 0..150 {
             match run.world.random(10) {
@@ -159,17 +135,9 @@ fn a_split_survives_any_crash() {
             }
         }
         run.world.settle();
-        if run
-            .world
-            .nodes
-            .values()
-            .all(|node| node.handle.view(R).unwrap().descriptor.generation == 1)
-        {
+        if run.world.nodes.values().all(|node| node.handle.view(R).unwrap().descriptor.generation == 1) {
             let outcome = run.world.split("m", right);
-            assert!(
-                matches!(outcome, Outcome::Applied { .. } | Outcome::GenerationMismatch(_)),
-                "{outcome:?}"
-            );
+            assert!(matches!(outcome, Outcome::Applied { .. } | Outcome::GenerationMismatch(_)), "{outcome:?}");
         }
         run.world.write(R, vec![put("b", "2")]);
         run.world.write(right, vec![put("y", "2")]);

@@ -9,11 +9,7 @@ use crate::{Command, Expect, Guard, Keyspace, NodeId, Op, Outcome, RangeId};
 use tokio::sync::oneshot::{Receiver, channel};
 
 fn guard(name: &str, expect: Expect) -> Guard {
-    Guard {
-        keyspace: Keyspace::Data,
-        key: key(name),
-        expect,
-    }
+    Guard { keyspace: Keyspace::Data, key: key(name), expect }
 }
 
 fn confirm(world: &mut World, node: NodeId, term: u64) -> Receiver<bool> {
@@ -48,39 +44,19 @@ fn guards_see_earlier_entries_of_the_same_batch() {
     let mut world = World::new(1, &[1], settings());
     let one = world.elect(R);
     let base = world.command(one, R, vec![]);
-    let with = |guards: Vec<Guard>, ops: Vec<Op>| Command {
-        guards,
-        ops,
-        ..base.clone()
-    };
+    let with = |guards: Vec<Guard>, ops: Vec<Op>| Command { guards, ops, ..base.clone() };
     let commands = [
         with(vec![guard("a", Expect::Absent)], vec![put("a", "v1:x")]),
         with(vec![guard("a", Expect::Absent)], vec![put("a", "lost")]),
-        with(
-            vec![guard("b", Expect::Absent), guard("a", Expect::Equals(b"v1:y".to_vec()))],
-            vec![put("a", "lost")],
-        ),
-        with(
-            vec![guard("a", Expect::StartsWith(b"v1".to_vec()))],
-            vec![put("a", "v2:z")],
-        ),
-        Command {
-            generation: 2,
-            ..with(vec![], vec![put("a", "lost")])
-        },
-        Command {
-            term: 99,
-            ..with(vec![], vec![put("a", "lost")])
-        },
+        with(vec![guard("b", Expect::Absent), guard("a", Expect::Equals(b"v1:y".to_vec()))], vec![put("a", "lost")]),
+        with(vec![guard("a", Expect::StartsWith(b"v1".to_vec()))], vec![put("a", "v2:z")]),
+        Command { generation: 2, ..with(vec![], vec![put("a", "lost")]) },
+        Command { term: 99, ..with(vec![], vec![put("a", "lost")]) },
     ];
     let (mut events, mut answers) = (Vec::new(), Vec::new());
     for command in commands {
         let (reply, answer) = channel();
-        events.push(Event::Propose {
-            range: R,
-            command,
-            reply,
-        });
+        events.push(Event::Propose { range: R, command, reply });
         answers.push(answer);
     }
     world.give(one, events);
@@ -112,10 +88,7 @@ fn three_replicas_elect_replicate_and_confirm() {
     assert_eq!((first.try_recv(), second.try_recv()), (Ok(true), Ok(true)));
     let follower = world.nodes.keys().copied().find(|id| *id != leader).unwrap();
     let command = world.command(follower, R, vec![put("x", "y")]);
-    assert_eq!(
-        world.propose(follower, R, command),
-        Outcome::NotLeader { leader: Some(leader) }
-    );
+    assert_eq!(world.propose(follower, R, command), Outcome::NotLeader { leader: Some(leader) });
     world.assert_equal(R, 3);
 }
 
@@ -172,49 +145,24 @@ fn leadership_is_handed_over_on_request() {
 fn a_split_gives_both_sides_and_inherits_floors() {
     let mut world = World::new(3, &[1, 2, 3], settings());
     let floor = [FLOOR, b"id"].concat();
-    let put_floor = Op::Put {
-        keyspace: Keyspace::Local,
-        key: local_key(R, &floor),
-        value: b"77".to_vec(),
-    };
+    let put_floor = Op::Put { keyspace: Keyspace::Local, key: local_key(R, &floor), value: b"77".to_vec() };
     world.write(R, vec![put("a", "1"), put("x", "1"), put_floor]);
     let right = RangeId(9);
     assert!(matches!(world.split("m", right), Outcome::Applied { .. }));
     let leader = world.elect(right);
-    assert_eq!(
-        leader,
-        world.elect(R),
-        "the leader of the left side campaigns for the right one"
-    );
-    let (left, view) = (
-        world.nodes[&leader].handle.view(R).unwrap(),
-        world.nodes[&leader].handle.view(right).unwrap(),
-    );
+    assert_eq!(leader, world.elect(R), "the leader of the left side campaigns for the right one");
+    let (left, view) = (world.nodes[&leader].handle.view(R).unwrap(), world.nodes[&leader].handle.view(right).unwrap());
     assert_eq!((left.descriptor.generation, view.descriptor.generation), (2, 2));
-    assert_eq!(
-        (left.descriptor.span.end.clone(), view.descriptor.span.start.clone()),
-        (key("m"), key("m"))
-    );
-    let stale = Command {
-        generation: 1,
-        ..world.command(leader, R, vec![put("a", "lost")])
-    };
-    assert!(matches!(
-        world.propose(leader, R, stale),
-        Outcome::GenerationMismatch(_)
-    ));
-    assert!(
-        matches!(world.split("z", RangeId(10)), Outcome::GenerationMismatch(_)),
-        "the key is not inside"
-    );
+    assert_eq!((left.descriptor.span.end.clone(), view.descriptor.span.start.clone()), (key("m"), key("m")));
+    let stale = Command { generation: 1, ..world.command(leader, R, vec![put("a", "lost")]) };
+    assert!(matches!(world.propose(leader, R, stale), Outcome::GenerationMismatch(_)));
+    assert!(matches!(world.split("z", RangeId(10)), Outcome::GenerationMismatch(_)), "the key is not inside");
     world.write(R, vec![put("a", "2")]);
     world.write(right, vec![put("x", "2")]);
     world.assert_equal(R, 3);
     world.assert_equal(right, 3);
     for node in world.nodes.values() {
-        let inherited = node
-            .engine
-            .scan(Keyspace::Local, &crate::Span::point(&local_key(right, &floor)));
+        let inherited = node.engine.scan(Keyspace::Local, &crate::Span::point(&local_key(right, &floor)));
         assert_eq!(inherited.count(), 1);
     }
     for id in [1, 2, 3] {

@@ -10,11 +10,7 @@ use crate::{Error, NodeId, Op, Span};
 use std::sync::Arc;
 
 fn small_checkpoints() -> StoreSettings {
-    StoreSettings {
-        checkpoint_bytes: 16 << 10,
-        follower_budget: 20,
-        ..settings()
-    }
+    StoreSettings { checkpoint_bytes: 16 << 10, follower_budget: 20, ..settings() }
 }
 
 fn fill(world: &mut World, from: u64, count: u64) {
@@ -31,19 +27,10 @@ fn a_follower_that_is_too_far_behind_gets_an_image() {
     let late = world.nodes.keys().copied().find(|id| *id != leader).unwrap();
     world.cut.insert(late);
     fill(&mut world, 10, 600);
-    world.write(
-        R,
-        vec![Op::Delete {
-            keyspace: crate::Keyspace::Data,
-            key: key("k0003"),
-        }],
-    );
+    world.write(R, vec![Op::Delete { keyspace: crate::Keyspace::Data, key: key("k0003") }]);
     let first = world.nodes[&leader].log.bounds(R).unwrap().unwrap().0;
     let held = world.nodes[&late].log.bounds(R).unwrap().unwrap().1;
-    assert!(
-        first > held + 1,
-        "the log was not truncated: it begins at {first}, the follower ends at {held}"
-    );
+    assert!(first > held + 1, "the log was not truncated: it begins at {first}, the follower ends at {held}");
     world.cut.clear();
     world.tick(10);
     let initial = local::load(world.nodes[&late].engine.as_ref(), R).unwrap().initial;
@@ -89,11 +76,7 @@ fn image_chunks_are_checked() {
     assert_eq!(chunks.len(), 2 + 3, "header, three chunks of pairs, end");
 
     let mut writer = ImageWriter::new(4 << 20);
-    let image = chunks
-        .iter()
-        .filter_map(|chunk| writer.push(chunk).unwrap())
-        .next()
-        .unwrap();
+    let image = chunks.iter().filter_map(|chunk| writer.push(chunk).unwrap()).next().unwrap();
     assert_eq!(image.batches.iter().map(Vec::len).sum::<usize>(), 8);
 
     for at in [0, 5, 9, chunks[1].len() - 1] {
@@ -105,10 +88,7 @@ fn image_chunks_are_checked() {
     }
     let mut writer = ImageWriter::new(4 << 20);
     writer.push(&chunks[0]).unwrap();
-    assert!(matches!(
-        writer.push(&chunks[2]),
-        Err(ImageError::Order { expected: 1, found: 2 })
-    ));
+    assert!(matches!(writer.push(&chunks[2]), Err(ImageError::Order { expected: 1, found: 2 })));
     let mut writer = ImageWriter::new(100 << 10);
     writer.push(&chunks[0]).unwrap();
     assert!(matches!(writer.push(&chunks[1]), Err(ImageError::TooLarge(_))));
@@ -118,14 +98,7 @@ fn image_chunks_are_checked() {
 
 #[test]
 fn engine_and_log_that_do_not_belong_together_are_refused() {
-    let mut world = World::new(
-        1,
-        &[1],
-        StoreSettings {
-            checkpoint_bytes: 16 << 10,
-            ..settings()
-        },
-    );
+    let mut world = World::new(1, &[1], StoreSettings { checkpoint_bytes: 16 << 10, ..settings() });
     fill(&mut world, 0, 300);
     let node = world.nodes.remove(&NodeId(1)).unwrap();
     let open = |engine: MemoryEngine, log: MemoryLog| {
@@ -137,17 +110,11 @@ fn engine_and_log_that_do_not_belong_together_are_refused() {
     let mut ops: Vec<Op> = Vec::new();
     for pair in node.engine.scan(crate::Keyspace::Local, &Span::new([0], [0xff])) {
         let (key, value) = pair.unwrap();
-        ops.push(Op::Put {
-            keyspace: crate::Keyspace::Local,
-            key: key.to_vec(),
-            value: value.to_vec(),
-        });
+        ops.push(Op::Put { keyspace: crate::Keyspace::Local, key: key.to_vec(), value: value.to_vec() });
     }
     ops.push(local::put_applied(R, local::Position { index: 20, term: 6 }));
     old.write(ops).unwrap();
-    let Err(Error::Damaged(text)) = open(old, node.log.crash()) else {
-        panic!("a gap was accepted")
-    };
+    let Err(Error::Damaged(text)) = open(old, node.log.crash()) else { panic!("a gap was accepted") };
     assert!(text.contains("lies before the log's first index"), "{text}");
 
     let Err(Error::Damaged(text)) = open(node.engine.crash(usize::MAX), MemoryLog::new()) else {

@@ -14,12 +14,8 @@ use std::task::{Context, Poll, Waker};
 
 fn run<T: Send>(log: Arc<dyn LogStore>, work: impl FnOnce(&StoreHandle) -> T + Send) -> (T, Result<(), Error>) {
     let engine = Arc::new(MemoryEngine::new());
-    let Opened {
-        mut store,
-        applier,
-        inbox,
-        handle,
-    } = Store::open(NodeId(1), engine.clone(), log, StoreSettings::default()).unwrap();
+    let Opened { mut store, applier, inbox, handle } =
+        Store::open(NodeId(1), engine.clone(), log, StoreSettings::default()).unwrap();
     store.bootstrap(&[descriptor(&[1])]).unwrap();
     let (tasks, work_queue) = crossbeam::channel::unbounded();
     std::thread::scope(|scope| {
@@ -36,22 +32,12 @@ fn run<T: Send>(log: Arc<dyn LogStore>, work: impl FnOnce(&StoreHandle) -> T + S
 }
 
 fn command(n: usize) -> Command {
-    Command {
-        generation: 1,
-        term: 6,
-        guards: vec![],
-        ops: vec![put(&format!("k{n}"), "v")],
-        admin: None,
-    }
+    Command { generation: 1, term: 6, guards: vec![], ops: vec![put(&format!("k{n}"), "v")], admin: None }
 }
 
 fn propose(handle: &StoreHandle, n: usize) -> tokio::sync::oneshot::Receiver<Outcome> {
     let (reply, answer) = tokio::sync::oneshot::channel();
-    handle.send(Event::Propose {
-        range: R,
-        command: command(n),
-        reply,
-    });
+    handle.send(Event::Propose { range: R, command: command(n), reply });
     answer
 }
 
@@ -59,10 +45,7 @@ fn propose(handle: &StoreHandle, n: usize) -> tokio::sync::oneshot::Receiver<Out
 fn loops_answer_in_order_and_stop_on_request() {
     let (indexes, ended) = run(Arc::new(MemoryLog::new()), |handle| {
         let answers: Vec<_> = (0..500).map(|n| propose(handle, n)).collect();
-        answers
-            .into_iter()
-            .map(|answer| answer.blocking_recv().unwrap())
-            .collect::<Vec<_>>()
+        answers.into_iter().map(|answer| answer.blocking_recv().unwrap()).collect::<Vec<_>>()
     });
     let expected: Vec<Outcome> = (12..512).map(|index| Outcome::Applied { index }).collect();
     assert_eq!(indexes, expected);
@@ -125,78 +108,19 @@ fn a_disk_that_fails_stops_the_store_and_answers_everybody() {
             }
         });
         assert_eq!(late, Outcome::Stopped);
-        let Err(Error::Poisoned(text)) = ended else {
-            panic!("the loop ended well")
-        };
-        assert!(
-            text.contains(if panics { "fsync failed" } else { "the disk is gone" }),
-            "{text}"
-        );
+        let Err(Error::Poisoned(text)) = ended else { panic!("the loop ended well") };
+        assert!(text.contains(if panics { "fsync failed" } else { "the disk is gone" }), "{text}");
     }
 }
 
 #[test]
 fn an_engine_that_loses_the_descriptor_stops_the_store() {
     let engine = Arc::new(MemoryEngine::new());
-    let opened = Store::open(
-        NodeId(1),
-        engine.clone(),
-        Arc::new(MemoryLog::new()),
-        StoreSettings::default(),
-    )
-    .unwrap();
-    let Opened {
-        mut store, mut applier, ..
-    } = opened;
+    let opened = Store::open(NodeId(1), engine.clone(), Arc::new(MemoryLog::new()), StoreSettings::default()).unwrap();
+    let Opened { mut store, mut applier, .. } = opened;
     store.bootstrap(&[descriptor(&[1])]).unwrap();
     let key = crate::keys::local_key(R, b"descriptor");
-    engine
-        .write(vec![crate::Op::Delete {
-            keyspace: Keyspace::Local,
-            key,
-        }])
-        .unwrap();
+    engine.write(vec![crate::Op::Delete { keyspace: Keyspace::Local, key }]).unwrap();
     let ended = crate::store::driver::step(&mut store, &mut applier, vec![]);
     assert!(matches!(ended, Err(Error::Damaged(_))));
-}
-
-#[test]
-#[ignore]
-fn measure() {
-    #[allow(clippy::disallowed_methods)]
-    fn now() -> std::time::Instant { std::time::Instant::now() }
-    let (took, _) = run(Arc::new(MemoryLog::new()), |handle| {
-        let start = now();
-        for _ in 0..100 {
-            let answers: Vec<_> = (0..1000).map(|n| propose(handle, n)).collect();
-            answers.into_iter().for_each(|answer| assert!(matches!(answer.blocking_recv(), Ok(Outcome::Applied{..}))));
-        }
-        let piped = start.elapsed();
-        let start = now();
-        for n in 0..10000 { propose(handle, n).blocking_recv().unwrap(); }
-        (piped, start.elapsed())
-    });
-    eprintln!("memory: 100k pipelined {:?}, 10k one by one {:?}", took.0, took.1);
-    let dir = tempfile::tempdir_in("/work").unwrap();
-    let log = Arc::new(crate::log::DiskLog::open(&dir.path().join("log"), &Default::default()).unwrap());
-    let (took, _) = run(log, |handle| {
-        let start = now();
-        for _ in 0..100 {
-            let answers: Vec<_> = (0..1000).map(|n| propose(handle, n)).collect();
-            answers.into_iter().for_each(|answer| assert!(matches!(answer.blocking_recv(), Ok(Outcome::Applied{..}))));
-        }
-        let piped = start.elapsed();
-        let start = now();
-        for n in 0..2000 { propose(handle, n).blocking_recv().unwrap(); }
-        (piped, start.elapsed())
-    });
-    eprintln!("disk log: 100k pipelined {:?}, 2k one by one {:?}", took.0, took.1);
-    // idle: three nodes, 20 groups
-    let mut world = super::world::World::new(3, &[1, 2, 3], StoreSettings::default());
-    let groups: Vec<_> = (0..20u64).map(|n| crate::RangeDescriptor { id: RangeId(100 + n), span: crate::Span::new(vec![0x20, n as u8], vec![0x20, n as u8, 1]), ..descriptor(&[1, 2, 3]) }).collect();
-    for node in world.nodes.values_mut() { node.store.bootstrap(&groups).unwrap(); }
-    world.tick(100);
-    let start = now();
-    world.tick(1000);
-    eprintln!("idle: 1000 ticks of 21 groups on 3 nodes {:?} = {:?} per second of 20 ticks", start.elapsed(), start.elapsed() / 50);
 }

@@ -17,19 +17,11 @@ use tokio::sync::oneshot::{Receiver, channel};
 pub const R: RangeId = RangeId(4);
 
 pub fn settings() -> StoreSettings {
-    StoreSettings {
-        checkpoint_bytes: 1 << 20,
-        keep_entries: 0,
-        ..StoreSettings::default()
-    }
+    StoreSettings { checkpoint_bytes: 1 << 20, keep_entries: 0, ..StoreSettings::default() }
 }
 
 pub fn descriptor(nodes: &[u64]) -> RangeDescriptor {
-    let member = |n: &u64| ReplicaDescriptor {
-        node: NodeId(*n),
-        replica: ReplicaId(*n),
-        role: ReplicaRole::Voter,
-    };
+    let member = |n: &u64| ReplicaDescriptor { node: NodeId(*n), replica: ReplicaId(*n), role: ReplicaRole::Voter };
     RangeDescriptor {
         id: R,
         span: Span::new([0x10], [0xff]),
@@ -45,11 +37,7 @@ pub fn key(text: &str) -> Vec<u8> {
 }
 
 pub fn put(name: &str, value: &str) -> Op {
-    Op::Put {
-        keyspace: Keyspace::Data,
-        key: key(name),
-        value: value.into(),
-    }
+    Op::Put { keyspace: Keyspace::Data, key: key(name), value: value.into() }
 }
 
 pub struct Node {
@@ -68,20 +56,9 @@ pub struct Node {
 impl Node {
     pub fn open(id: NodeId, engine: MemoryEngine, log: MemoryLog, settings: StoreSettings) -> Node {
         let (engine, log) = (Arc::new(engine), Arc::new(log));
-        let Opened {
-            store, applier, handle, ..
-        } = Store::open(id, engine.clone(), log.clone(), settings).unwrap();
+        let Opened { store, applier, handle, .. } = Store::open(id, engine.clone(), log.clone(), settings).unwrap();
         let (tasks, roles, removed) = (VecDeque::new(), Vec::new(), Vec::new());
-        Node {
-            store,
-            applier,
-            handle,
-            engine,
-            log,
-            tasks,
-            roles,
-            removed,
-        }
+        Node { store, applier, handle, engine, log, tasks, roles, removed }
     }
 
     pub fn apply_one(&mut self) -> bool {
@@ -123,20 +100,9 @@ impl World {
     /// A range on the first `members` of `count` nodes.
     pub fn new(count: u64, members: &[u64], settings: StoreSettings) -> World {
         let seed = settings.seed;
-        let mut world = World {
-            nodes: BTreeMap::new(),
-            queue: VecDeque::new(),
-            cut: BTreeSet::new(),
-            settings,
-            seed,
-        };
+        let mut world = World { nodes: BTreeMap::new(), queue: VecDeque::new(), cut: BTreeSet::new(), settings, seed };
         for id in (1..=count).map(NodeId) {
-            let mut node = Node::open(
-                id,
-                MemoryEngine::with_crashes(),
-                MemoryLog::new(),
-                world.settings.clone(),
-            );
+            let mut node = Node::open(id, MemoryEngine::with_crashes(), MemoryLog::new(), world.settings.clone());
             node.store.bootstrap(&[descriptor(members)]).unwrap();
             world.nodes.insert(id, node);
         }
@@ -183,28 +149,13 @@ impl World {
         let lost = self.cut.contains(&from) || self.cut.contains(&to) || !self.nodes.contains_key(&to);
         match parcel {
             Parcel::Raft(messages) if !lost => {
-                let messages = messages
-                    .iter()
-                    .map(|m| crate::codec::decode(&crate::codec::encode(m)).unwrap());
-                self.give(
-                    to,
-                    vec![Event::Messages {
-                        from,
-                        messages: messages.collect(),
-                    }],
-                );
+                let messages = messages.iter().map(|m| crate::codec::decode(&crate::codec::encode(m)).unwrap());
+                self.give(to, vec![Event::Messages { from, messages: messages.collect() }]);
             }
             Parcel::Raft(_) => self.give(from, vec![Event::Unreachable { node: to }]),
             Parcel::Image(request) => {
                 let ok = !lost && self.send_image(from, &request);
-                self.give(
-                    from,
-                    vec![Event::ImageSent {
-                        range: request.range,
-                        to: request.to,
-                        ok,
-                    }],
-                );
+                self.give(from, vec![Event::ImageSent { range: request.range, to: request.to, ok }]);
             }
         }
         true
@@ -214,13 +165,7 @@ impl World {
         let Some(sender) = self.nodes.get(&from) else {
             return false;
         };
-        let opened = ImageReader::open(
-            sender.engine.view(),
-            request.range,
-            request.from,
-            request.to,
-            request.term,
-        );
+        let opened = ImageReader::open(sender.engine.view(), request.range, request.from, request.to, request.term);
         let Some(mut reader) = opened.unwrap() else {
             return false;
         };
@@ -229,26 +174,14 @@ impl World {
             let image = writer.push(&chunk).unwrap();
             if let Some(header) = writer.header().filter(|_| image.is_none() && writer.is_empty()) {
                 let (reply, mut answer) = channel();
-                self.give(
-                    request.node,
-                    vec![Event::ImageOffered {
-                        header: Box::new(header.clone()),
-                        reply,
-                    }],
-                );
+                self.give(request.node, vec![Event::ImageOffered { header: Box::new(header.clone()), reply }]);
                 if !answer.try_recv().unwrap() {
                     return false;
                 }
             }
             if let Some(image) = image {
                 let (reply, mut answer) = channel();
-                self.give(
-                    request.node,
-                    vec![Event::ImageArrived {
-                        image: Box::new(image),
-                        reply,
-                    }],
-                );
+                self.give(request.node, vec![Event::ImageArrived { image: Box::new(image), reply }]);
                 return answer.try_recv().unwrap();
             }
         }
@@ -258,14 +191,7 @@ impl World {
     /// Loses a parcel; the sender of an image is told.
     pub fn lose(&mut self, from: NodeId, parcel: Parcel) {
         if let Parcel::Image(request) = parcel {
-            self.give(
-                from,
-                vec![Event::ImageSent {
-                    range: request.range,
-                    to: request.to,
-                    ok: false,
-                }],
-            );
+            self.give(from, vec![Event::ImageSent { range: request.range, to: request.to, ok: false }]);
         }
     }
 
@@ -307,10 +233,7 @@ impl World {
 
     /// The node that leads `range` with the highest term, if one does.
     pub fn leader(&self, range: RangeId) -> Option<NodeId> {
-        let views = self
-            .nodes
-            .iter()
-            .filter_map(|(id, node)| Some((*id, node.handle.view(range)?)));
+        let views = self.nodes.iter().filter_map(|(id, node)| Some((*id, node.handle.view(range)?)));
         let leaders = views.filter(|(_, view)| view.role == Role::Leader);
         leaders.max_by_key(|(_, view)| view.term).map(|(id, _)| id)
     }
@@ -329,13 +252,7 @@ impl World {
 
     pub fn command(&self, leader: NodeId, range: RangeId, ops: Vec<Op>) -> Command {
         let view = self.nodes[&leader].handle.view(range).unwrap();
-        Command {
-            generation: view.descriptor.generation,
-            term: view.term,
-            guards: vec![],
-            ops,
-            admin: None,
-        }
+        Command { generation: view.descriptor.generation, term: view.term, guards: vec![], ops, admin: None }
     }
 
     /// Proposes at `leader`; the answer comes later.
@@ -363,29 +280,16 @@ impl World {
     pub fn split(&mut self, at: &str, right: RangeId) -> Outcome {
         let leader = self.elect(R);
         let admin = Some(Admin::Split { key: key(at), right });
-        let command = Command {
-            admin,
-            ..self.command(leader, R, vec![])
-        };
+        let command = Command { admin, ..self.command(leader, R, vec![]) };
         self.propose(leader, R, command)
     }
 
     pub fn change(&mut self, changes: &[ReplicaChange]) -> ChangeOutcome {
         let leader = self.elect(R);
         let conf_ver = self.nodes[&leader].handle.view(R).unwrap().descriptor.conf_ver;
-        let change = MemberChange {
-            conf_ver,
-            changes: changes.to_vec(),
-        };
+        let change = MemberChange { conf_ver, changes: changes.to_vec() };
         let (reply, mut answer) = channel();
-        self.give(
-            leader,
-            vec![Event::ChangeReplicas {
-                range: R,
-                change,
-                reply,
-            }],
-        );
+        self.give(leader, vec![Event::ChangeReplicas { range: R, change, reply }]);
         self.settle();
         answer.try_recv().unwrap()
     }
@@ -412,19 +316,14 @@ impl World {
                 kept => self.queue.extend(kept),
             }
         }
-        self.nodes
-            .insert(id, Node::open(id, engine, log, self.settings.clone()));
+        self.nodes.insert(id, Node::open(id, engine, log, self.settings.clone()));
         self.give(id, vec![]);
     }
 
     /// Asserts that all initialized replicas of `range` are equal, and how many there are.
     pub fn assert_equal(&mut self, range: RangeId, replicas: usize) {
         self.tick(30);
-        let views: Vec<_> = self
-            .nodes
-            .values()
-            .filter_map(|node| Some((node, node.handle.view(range)?)))
-            .collect();
+        let views: Vec<_> = self.nodes.values().filter_map(|node| Some((node, node.handle.view(range)?))).collect();
         assert_eq!(views.len(), replicas, "replicas of {range}\n{}", self.dump());
         let (first, view) = &views[0];
         for (node, other) in &views {
@@ -441,10 +340,7 @@ impl World {
             let local = crate::range::local::load_all(node.engine.as_ref()).unwrap();
             for (range, state) in local {
                 let bounds = crate::log::LogStore::bounds(node.log.as_ref(), range);
-                lines.push(format!(
-                    "{id} {range} {:?} {:?} {bounds:?}",
-                    state.replica, state.tombstone
-                ));
+                lines.push(format!("{id} {range} {:?} {:?} {bounds:?}", state.replica, state.tombstone));
             }
             for (range, peer) in &node.store.peers {
                 let (raft, log) = (&peer.node.raft, &peer.node.raft.raft_log);
@@ -452,14 +348,11 @@ impl World {
                 let (last, commit, applied) = (log.last_index(), log.committed, log.applied);
                 let what = peer.descriptor.as_ref().map(|d| (d.generation, d.conf_ver));
                 lines.push(format!(
-                    "{id} {range} {replica} {what:?} {state:?} {term} {last} {commit} {applied}"
+                    "{id} {range} {replica} {what:?} {state:?} {term} {last} {commit} {applied} {}",
+                    peer.is_installing()
                 ));
                 if peer.lead.is_some() {
-                    lines.extend(
-                        raft.prs()
-                            .iter()
-                            .map(|(id, progress)| format!("    p{id} {progress:?}")),
-                    );
+                    lines.extend(raft.prs().iter().map(|(id, progress)| format!("    p{id} {progress:?}")));
                 }
             }
         }

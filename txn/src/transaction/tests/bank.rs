@@ -145,20 +145,10 @@ async fn sums_hold_on_three_nodes() {
 #[tokio::test(start_paused = true)]
 async fn sums_hold_while_nodes_are_cut_off_in_turn() {
     for seed in 30..34 {
-        let bank = Bank::open(seed, 3, 200, seed % 2 == 0).await;
-        let (hub, runtime) = (bank.world.hub.clone(), bank.world.runtime.clone());
-        let nemesis = tokio::spawn(async move {
-            for node in [1, 2, 3].into_iter().cycle() {
-                runtime.sleep(Duration::from_millis(20 + runtime.random_u64() % 500)).await;
-                for other in [1, 2, 3] {
-                    hub.disconnect(quorate_net::PeerId(node), quorate_net::PeerId(other));
-                }
-                runtime.sleep(Duration::from_millis(1500 + runtime.random_u64() % 4000)).await;
-                hub.heal();
-            }
-        });
+        let bank = Bank::open(seed, 3, 150, seed % 2 == 0).await;
+        let nemesis = bank.world.cut_off_in_turn();
         let committed = bank.close().await;
         nemesis.abort();
-        assert!(committed > TELLERS * 100, "only {committed} transfers");
+        assert!(committed > TELLERS * 75, "only {committed} transfers");
     }
 }

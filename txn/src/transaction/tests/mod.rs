@@ -2,6 +2,7 @@
 //! network are the ones of memory, and time is tokio's paused clock.
 
 mod bank;
+mod counters;
 mod ranges;
 mod recovery;
 mod single;

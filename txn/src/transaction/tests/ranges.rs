@@ -42,6 +42,7 @@ async fn a_commit_that_was_cut_before_the_split_is_cut_again() {
     let mut txn = world.clients[1].begin(crate::TxnOptions::default()).await.unwrap();
     assert_eq!(txn.get_many(vec![a.clone(), m.clone()], None).await.unwrap(), [None, None]);
     split(&world, &m).await;
+    assert_eq!(world.value(&m).await, None, "the right half is led");
     txn.put(a.clone(), b"1".to_vec());
     txn.put(m.clone(), b"1".to_vec());
     let before = txn.attempt();

@@ -60,7 +60,7 @@ async fn every_step(seed: u64, nodes: u64, ranges: usize) {
             break;
         }
     }
-    assert!(unfinished >= 3 && committed >= 1, "{unfinished} were abandoned, {committed} of them committed");
+    assert!(unfinished >= 2 && committed >= 1, "{unfinished} were abandoned, {committed} of them committed");
 }
 
 #[tokio::test(start_paused = true)]

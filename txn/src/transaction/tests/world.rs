@@ -5,6 +5,7 @@ use crate::router::Server;
 use crate::{Client, Setup, Transaction, TxnOptions};
 use async_trait::async_trait;
 use bytes::Bytes;
+use quorate_net::runtime::JoinHandle;
 use quorate_net::{ChunkStream, Handler, Hub, Message, PeerId, Runtime, Transport};
 use quorate_storage::engine::MemoryEngine;
 use quorate_storage::log::MemoryLog;
@@ -45,13 +46,13 @@ impl Handler for Receiver {
     }
 }
 
-/// System ranges, then user ranges that begin at 10, 40 and 80.
+/// System ranges, then user ranges that begin at 10, 40 and 80; their ids lie above those of later splits.
 fn ranges(nodes: u64) -> Vec<RangeDescriptor> {
     let member = |n: u64| ReplicaDescriptor { node: NodeId(n), replica: ReplicaId(n), role: ReplicaRole::Voter };
     let bounds: [u8; 7] = [0x01, 0x02, 0x03, 0x10, 0x40, 0x80, 0xff];
     bounds
         .windows(2)
-        .zip(1..)
+        .zip([1, 2, 3, 4, 1_005, 1_006])
         .map(|(bounds, id)| RangeDescriptor {
             id: RangeId(id),
             span: Span::new([bounds[0]], [bounds[1]]),
@@ -76,11 +77,19 @@ impl World {
         world
     }
 
-    /// Cuts a node off from all others.
-    pub fn isolate(&self, node: u64) {
-        for other in (1..=self.clients.len() as u64).filter(|other| *other != node) {
-            self.hub.disconnect(PeerId(node), PeerId(other));
-        }
+    /// Cuts one node after the other off from the rest, each for a few seconds.
+    pub fn cut_off_in_turn(&self) -> JoinHandle<()> {
+        let (hub, runtime, count) = (self.hub.clone(), self.runtime.clone(), self.clients.len() as u64);
+        self.runtime.spawn(async move {
+            for node in (1..=count).cycle() {
+                runtime.sleep(Duration::from_millis(20 + runtime.random_u64() % 500)).await;
+                for other in (1..=count).filter(|other| *other != node) {
+                    hub.disconnect(PeerId(node), PeerId(other));
+                }
+                runtime.sleep(Duration::from_millis(1_500 + runtime.random_u64() % 4_000)).await;
+                hub.heal();
+            }
+        })
     }
 
     pub async fn begin(&self) -> Transaction {

@@ -1,0 +1,210 @@
+//! `quorate demo`: a cluster in this process, a shell on it, and ways to break it.
+
+use super::local::{Cluster, Keep};
+use super::sql::{converse, run_scripts};
+use super::{Context, runtime};
+use crate::client::{LocalConnector, SqlError};
+use crate::exit::{Exit, Failure};
+use crate::render::Format;
+use crate::repl::{DemoControl, Options, Shell, Told};
+use async_trait::async_trait;
+use clap::Args;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+const EXAMPLES: &str = "\
+Examples:
+  quorate demo                              then: \\demo kill 2, a query, \\demo start 2
+  quorate demo -n 5 --dir ./demo            five nodes whose data survive
+  quorate demo --no-shell -e 'SHOW NODES'";
+
+const MOST_NODES: u64 = 9;
+
+/// A cluster in this process to play with, and a shell.
+#[derive(Debug, Args)]
+#[command(before_help = EXAMPLES)]
+pub struct DemoArgs {
+    /// How many nodes
+    #[arg(short = 'n', long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=MOST_NODES))]
+    nodes: u64,
+    /// Keep the data in DIR/n1, DIR/n2, ...; in memory if left out
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Run a statement or meta-command first (repeatable)
+    #[arg(short = 'e', long = "execute", visible_short_alias = 'c', value_name = "SQL")]
+    execute: Vec<String>,
+    /// Leave after that
+    #[arg(long)]
+    no_shell: bool,
+    /// Form of results
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+}
+
+/// Runs the cluster and the shell.
+pub fn run(context: &Context, args: DemoArgs) -> Result<(), Failure> {
+    let runtime = runtime()?;
+    let count = usize::try_from(args.nodes).unwrap_or(1);
+    let keep = match &args.dir {
+        Some(directory) => Keep::Directory(made(directory)?),
+        None => Keep::Memory,
+    };
+    let started = runtime.block_on(Cluster::start(count, &keep, true)).map_err(|error| Failure::of_start(&error))?;
+    let cluster = Arc::new(started);
+    let interactive = context.terminal.stdin && !args.no_shell;
+    if interactive && !context.global.quiet {
+        greet(&cluster, &args);
+    }
+    let connector = Arc::new(LocalConnector::new(cluster.clone()));
+    let options = Options {
+        format: args.format,
+        keep_going: false,
+        quiet: context.global.quiet,
+        setup: Vec::new(),
+        interactive,
+    };
+    let shell = Shell::connect(runtime.handle().clone(), connector, options, context.terminal);
+    let done = shell.map_err(Failure::from).and_then(|shell| {
+        let mut shell = shell.with_demo(Arc::new(Control { cluster: cluster.clone() }));
+        let done = talk(&mut shell, &args, interactive);
+        shell.close();
+        done
+    });
+    let stopped = runtime.block_on(cluster.shutdown()).map_err(|error| Failure::of_start(&error));
+    done.and(stopped)
+}
+
+fn talk(shell: &mut Shell, args: &DemoArgs, interactive: bool) -> Result<(), Failure> {
+    if !interactive {
+        shell.watch_interrupts();
+    }
+    if !args.execute.is_empty() {
+        run_scripts(shell, &args.execute, &[])?;
+    }
+    match (interactive, args.no_shell) {
+        (true, _) => converse(shell, None),
+        (false, false) => run_scripts(shell, &[], &[]),
+        (false, true) => Ok(()),
+    }
+}
+
+fn made(directory: &PathBuf) -> Result<PathBuf, Failure> {
+    std::fs::create_dir_all(directory)
+        .map_err(|error| Failure::new(Exit::Directory, format!("cannot make {}: {error}", directory.display())))?;
+    Ok(directory.clone())
+}
+
+fn greet(cluster: &Cluster, args: &DemoArgs) {
+    let states = cluster.states();
+    let data = match &args.dir {
+        Some(directory) => format!("data is kept in {}", directory.display()),
+        None => "data is in memory and is lost on exit".to_owned(),
+    };
+    let plural = if states.len() == 1 { "node" } else { "nodes" };
+    eprintln!("quorate {} · {} {plural} in this process · {data}", env!("CARGO_PKG_VERSION"), states.len());
+    if let Some(sql) = states.first().and_then(|state| state.sql) {
+        eprintln!("  psql   psql \"postgres://root@{sql}/postgres\"");
+    }
+    eprintln!("  help   \\?  meta-commands   \\h SELECT  syntax   \\demo  break things");
+}
+
+/// What `\demo` does.
+struct Control {
+    cluster: Arc<Cluster>,
+}
+
+#[async_trait]
+impl DemoControl for Control {
+    async fn control(&self, words: &[&str]) -> Result<Option<Told>, SqlError> {
+        let (number, text) = match words {
+            [] | ["ls"] => (0, self.list()),
+            ["kill", node] => (self.number(node)?, self.kill(self.number(node)?).await?),
+            ["stop", node] => (self.number(node)?, self.stop(self.number(node)?).await?),
+            ["start", node] => (0, self.start(self.number(node)?).await?),
+            _ => return Ok(None),
+        };
+        Ok(Some(Told { text, session_lost: self.cluster.is_current(number) }))
+    }
+}
+
+impl Control {
+    fn number(&self, word: &str) -> Result<usize, SqlError> {
+        let count = self.cluster.states().len();
+        let number = word.parse().ok().filter(|number| (1..=count).contains(number));
+        number.ok_or_else(|| SqlError::usage(format!("\"{word}\" is no node: there are 1 to {count}")))
+    }
+
+    fn list(&self) -> String {
+        let lines = self.cluster.states().into_iter().map(|state| {
+            let status = if state.running { "running" } else { "down" };
+            let sql = state.sql.map(|sql| format!("   postgres://root@{sql}/postgres")).unwrap_or_default();
+            format!("  node {}   {status:<8} {}{sql}", state.number, state.address)
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    async fn kill(&self, number: usize) -> Result<String, SqlError> {
+        if !self.cluster.kill(number).await {
+            return Err(not_running(number));
+        }
+        Ok(format!("node {number} killed, as by a crash: nothing flushed, nobody told. {}", self.outlook()))
+    }
+
+    async fn stop(&self, number: usize) -> Result<String, SqlError> {
+        match self.cluster.stop(number).await {
+            Ok(true) => Ok(format!("node {number} stopped in good order. {}", self.outlook())),
+            Ok(false) => Err(not_running(number)),
+            Err(error) => Err(SqlError::of_session(&error)),
+        }
+    }
+
+    async fn start(&self, number: usize) -> Result<String, SqlError> {
+        let began = Instant::now();
+        match self.cluster.restart(number).await {
+            Ok(true) => Ok(format!("node {number} is back ({:.1} s). {}", began.elapsed().as_secs_f64(), self.outlook())),
+            Ok(false) => Err(SqlError::usage(format!("node {number} is running"))),
+            Err(error) => Err(SqlError::of_session(&error)),
+        }
+    }
+
+    /// What the cluster stands now.
+    fn outlook(&self) -> String {
+        let states = self.cluster.states();
+        outlook(states.iter().filter(|state| state.running).count(), states.len())
+    }
+}
+
+fn not_running(number: usize) -> SqlError {
+    SqlError::usage(format!("node {number} is not running")).with_hint(format!("\\demo start {number} starts it."))
+}
+
+/// What `running` of `all` nodes mean, if each range has a replica on up to three of them.
+fn outlook(running: usize, all: usize) -> String {
+    let replicas = all.min(3);
+    let down = all - running;
+    let spare = (replicas - 1) / 2;
+    let left = format!("{running} of {all} nodes are up");
+    if down > spare {
+        let has = if all > replicas { "may have" } else { "has" };
+        format!("{left}: some data {has} no majority. Statements on it wait, nothing is lost.")
+    } else if down == spare {
+        format!("{left}: still available, no further failure tolerated.")
+    } else {
+        format!("{left}: {} more may fail.", spare - down)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::outlook;
+
+    #[test]
+    fn the_outlook_counts_majorities() {
+        assert_eq!(outlook(3, 3), "3 of 3 nodes are up: 1 more may fail.");
+        assert_eq!(outlook(2, 3), "2 of 3 nodes are up: still available, no further failure tolerated.");
+        assert!(outlook(1, 3).contains("no majority"));
+        assert!(outlook(1, 1).contains("no further failure"));
+        assert!(outlook(3, 5).contains("no majority"));
+    }
+}
