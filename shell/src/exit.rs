@@ -178,9 +178,6 @@ mod tests {
         assert_eq!(of("08006"), Exit::NoConnection);
         assert_eq!(of("53100"), Exit::DiskFull);
         assert_eq!(of("57014"), Exit::Interrupted);
-        assert_eq!(
-            Exit::of_statement(Some("57014"), "canceling statement due to statement timeout"),
-            Exit::TimedOut
-        );
+        assert_eq!(Exit::of_statement(Some("57014"), "canceling statement due to statement timeout"), Exit::TimedOut);
     }
 }

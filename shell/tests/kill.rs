@@ -41,7 +41,8 @@ impl Server {
         if let Some(token) = join {
             command.arg("--join").arg(token);
         }
-        let log = std::fs::File::options().create(true).append(true).open(self.directory.with_extension("log")).unwrap();
+        let log =
+            std::fs::File::options().create(true).append(true).open(self.directory.with_extension("log")).unwrap();
         command.stdout(Stdio::null()).stderr(log).stdin(Stdio::null());
         self.process = Some(command.spawn().unwrap());
     }
@@ -96,7 +97,8 @@ impl Cluster {
                 .unwrap();
             let text = String::from_utf8(token.stdout).unwrap();
             let token = text.split_whitespace().find(|word| word.starts_with("qj1-"));
-            let token = token.unwrap_or_else(|| panic!("no token in {text:?} {:?}", String::from_utf8_lossy(&token.stderr)));
+            let token =
+                token.unwrap_or_else(|| panic!("no token in {text:?} {:?}", String::from_utf8_lossy(&token.stderr)));
             servers[at].start(Some(token));
             servers[at].answers().await;
         }
@@ -126,7 +128,10 @@ impl Cluster {
     async fn leader(&self) -> usize {
         for server in &self.servers {
             let Ok(mut connection) = postgres(vec![server.url()]).connect(0).await else { continue };
-            let Ok(rows) = connection.query("SELECT lease_holder FROM quorate.ranges ORDER BY range_id DESC").await else { continue };
+            let Ok(rows) = connection.query("SELECT lease_holder FROM quorate.ranges ORDER BY range_id DESC").await
+            else {
+                continue;
+            };
             if let Some(leader) = rows.first().map(|row| row[0].int()).filter(|leader| *leader > 0) {
                 return leader as usize - 1;
             }

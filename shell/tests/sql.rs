@@ -16,7 +16,11 @@ fn an_argument_is_run_and_its_rows_are_a_table() {
 fn a_pipe_stops_at_its_first_error() {
     let ran = pipe(["sql"], "bad;\nselect 1");
     assert_eq!((ran.code, ran.out.as_str()), (1, ""));
-    assert!(ran.err.starts_with("<stdin>:1: ERROR:  42601: syntax error at or near \"bad\"\nLINE 1: bad;\n        ^^^\n"), "{}", ran.err);
+    assert!(
+        ran.err.starts_with("<stdin>:1: ERROR:  42601: syntax error at or near \"bad\"\nLINE 1: bad;\n        ^^^\n"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]
@@ -76,7 +80,8 @@ fn errors_of_files_name_file_and_line() {
 
 #[test]
 fn meta_commands_list_the_catalog() {
-    let script = "create table accounts (id int primary key, owner text not null default 'x');\n\\dt\n\\d accounts\n.tables\n";
+    let script =
+        "create table accounts (id int primary key, owner text not null default 'x');\n\\dt\n\\d accounts\n.tables\n";
     let ran = pipe(["sql", "-q"], script);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
     assert!(ran.out.contains(" public | accounts | table | root"), "{}", ran.out);

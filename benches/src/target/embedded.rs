@@ -141,7 +141,7 @@ fn value(param: &Param, ty: &Type) -> Result<Value, TargetError> {
         (Param::Decimal(value), _) => Value::Numeric(value.to_string().parse().map_err(error)?),
         (Param::Text(text), Type::Char(_)) => Value::Bpchar(Text::from(text.as_str())),
         (Param::Text(text), _) => Value::Text(Text::from(text.as_str())),
-        (Param::Time(micros), Type::Timestamptz) => Value::Timestamptz(*micros),
+        (Param::Time(micros), Type::Timestamptz(_)) => Value::Timestamptz(*micros),
         (Param::Time(micros), _) => Value::Timestamp(*micros),
     })
 }

@@ -179,7 +179,9 @@ arrays!(bool i16 i32 i64 f32 f64 String Option<bool> Option<i32> Option<i64> Opt
 /// The elements of an array of one dimension.
 fn elements<T: FromValue>(value: Value) -> Option<Vec<T>> {
     match value {
-        Value::Array(array) if array.dimensions().len() <= 1 => array.values().iter().cloned().map(T::from_value).collect(),
+        Value::Array(array) if array.dimensions().len() <= 1 => {
+            array.values().iter().cloned().map(T::from_value).collect()
+        }
         _ => None,
     }
 }

@@ -160,7 +160,11 @@ impl Inner {
         if execution.columns().is_some() {
             loop {
                 let fetch = self.fetch(&mut execution, 0).await?;
-                if rows.is_empty() { rows = fetch.rows } else { rows.extend(fetch.rows) }
+                if rows.is_empty() {
+                    rows = fetch.rows
+                } else {
+                    rows.extend(fetch.rows)
+                }
                 if fetch.done {
                     break;
                 }

@@ -47,7 +47,7 @@ pub use from_value::FromValue;
 pub use handle::Database;
 pub use node::NodeBuilder;
 pub use params::{IntoValue, Params};
-pub use retry::{AsyncFunc, Isolation, TxOptions};
+pub use retry::{AsyncFunc, Isolation, RetryHook, TxOptions};
 pub use row::{ColumnIndex, Row};
 pub use rows::Rows;
 pub use session::Session;

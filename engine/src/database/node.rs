@@ -106,8 +106,9 @@ impl NodeBuilder {
     pub async fn start(self) -> Result<Node> {
         let mut options = self.options.with_network(self.network);
         if let Some(token) = self.token {
-            let token: JoinToken =
-                token.parse().map_err(|error| Error::of_kind(ErrorKind::Config, format!("{error}")).with_source(error))?;
+            let token: JoinToken = token
+                .parse()
+                .map_err(|error| Error::of_kind(ErrorKind::Config, format!("{error}")).with_source(error))?;
             options = options.joining(token);
         }
         Node::start(options).await

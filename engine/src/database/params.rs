@@ -231,7 +231,10 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_told() {
         assert_eq!(fitted(70_000, Type::Int2), Err("ERROR 22003: smallint out of range".to_owned()));
-        assert_eq!(fitted("x", Type::Int4), Err("ERROR 22P02: invalid input syntax for type integer: \"x\"".to_owned()));
+        assert_eq!(
+            fitted("x", Type::Int4),
+            Err("ERROR 22P02: invalid input syntax for type integer: \"x\"".to_owned())
+        );
         assert_eq!(fitted(true, Type::Int8), Err("parameter $1 is of type boolean, but bigint is wanted".to_owned()));
         let error = fit(&mut [], &[Type::Int4], TypeContext::default).unwrap_err();
         assert_eq!(error.message(), "the statement has 1 parameters, but 0 were given");

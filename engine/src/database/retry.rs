@@ -50,6 +50,9 @@ pub enum Isolation {
     ReadCommitted,
 }
 
+/// Told of an error after which a closure is run again, and of the number of the attempt that failed.
+pub type RetryHook = Arc<dyn Fn(&Error, u32) + Send + Sync>;
+
 /// How a transaction runs.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -65,7 +68,7 @@ pub struct TxOptions {
     /// Whether running the closure twice is harmless, so that it may be run again when the outcome of a commit is unknown.
     pub idempotent: bool,
     /// Told of each error after which the closure is run again, with the number of the attempt that failed.
-    pub on_retry: Option<Arc<dyn Fn(&Error, u32) + Send + Sync>>,
+    pub on_retry: Option<RetryHook>,
 }
 
 impl Default for TxOptions {

@@ -115,10 +115,7 @@ impl Transaction {
             && !matches!(error.kind(), ErrorKind::Params | ErrorKind::Decode)
         {
             let mut failure = self.failure.lock();
-            failure.get_or_insert_with(|| Failure {
-                sqlstate: error.sqlstate(),
-                message: error.message().to_owned(),
-            });
+            failure.get_or_insert_with(|| Failure { sqlstate: error.sqlstate(), message: error.message().to_owned() });
         }
         outcome
     }

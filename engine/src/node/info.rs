@@ -1,6 +1,7 @@
 //! The cluster as SQL sessions of this node see it.
 
 use super::Inner;
+use super::records::NodeRecord;
 use crate::error::{Error, Result, SqlState};
 use crate::session::{ClusterInfo, NodeStatus, RangeStatus};
 use async_trait::async_trait;
@@ -40,7 +41,11 @@ impl ClusterInfo for Info {
 
     async fn nodes(&self) -> Result<Vec<NodeStatus>> {
         let node = self.node()?;
-        let records = node.membership.nodes().await?;
+        let mut records = node.membership.nodes().await?;
+        if records.is_empty() {
+            // A node alone, without a network, is not written down anywhere.
+            records.push(NodeRecord { id: node.id, node_addresses: Vec::new(), sql_address: None, joined_at: 0 });
+        }
         let ranges = node.known_ranges().await?;
         let live = node.live_nodes();
         let count = |of: &dyn Fn(&RangeDescriptor, Option<NodeId>) -> bool| {

@@ -217,6 +217,7 @@ impl Node {
         let inner = &self.inner;
         inner.stop.cancel();
         inner.participants.close();
+        inner.gateway.client.close().await;
         if let Some(transport) = &inner.transport {
             transport.close().await;
         }

@@ -80,12 +80,19 @@ pub struct Network {
 }
 
 impl Network {
-    /// On a loopback port that is free now. The port is a fixed one, because a node that joins tells it to others before
-    /// it listens, and keeps it over restarts.
+    /// On a free loopback port.
     pub fn loopback() -> Network {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let free = UdpSocket::bind(any).and_then(|socket| socket.local_addr()).unwrap_or(any);
-        Network { listen: free, advertise: Vec::new() }
+        Network { listen: SocketAddr::from(([127, 0, 0, 1], 0)), advertise: Vec::new() }.settled()
+    }
+
+    /// The same with a fixed port in place of port 0: a node that joins tells its port to others before it listens.
+    pub(super) fn settled(mut self) -> Network {
+        if self.listen.port() == 0
+            && let Ok(free) = UdpSocket::bind(self.listen).and_then(|socket| socket.local_addr())
+        {
+            self.listen.set_port(free.port());
+        }
+        self
     }
 }
 

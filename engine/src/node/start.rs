@@ -33,7 +33,8 @@ use tokio_util::task::TaskTracker;
 const FIRST_NODE: NodeId = NodeId(1);
 
 /// Starts a node; see the chapter in [`super`].
-pub(super) async fn start(options: NodeOptions, runtime: Runtime) -> Result<Node> {
+pub(super) async fn start(mut options: NodeOptions, runtime: Runtime) -> Result<Node> {
+    options.network = options.network.map(Network::settled);
     let opened = storage::open(options.storage.clone(), options.cache_bytes).await?;
     let known = opened.place.node()?;
     let (id, peers) = match (&options.join, known) {

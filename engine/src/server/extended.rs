@@ -100,7 +100,9 @@ impl Connection {
             Err(error) => return Ok(Err(error.into())),
         };
         let found = match target {
-            Target::Statement(name) => self.names.statement(name, &self.session).map(|s| (s, Formats::All(Format::Text), true)),
+            Target::Statement(name) => {
+                self.names.statement(name, &self.session).map(|s| (s, Formats::All(Format::Text), true))
+            }
             Target::Portal(name) => self.names.portal(name).map(|p| (p.statement.clone(), p.formats.clone(), false)),
         };
         let (statement, formats, with_params) = match found {

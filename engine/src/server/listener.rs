@@ -52,7 +52,8 @@ impl Listener {
     /// [`ErrorKind::Config`] for an address that others can reach; [`ErrorKind::Io`] if the port is taken.
     pub async fn bind(address: SocketAddr, gateway: Arc<Gateway>, options: ServerOptions) -> Result<Listener> {
         if !address.ip().is_loopback() {
-            let message = format!("cannot listen on {address}: this release has no passwords, so SQL is for loopback only");
+            let message =
+                format!("cannot listen on {address}: this release has no passwords, so SQL is for loopback only");
             let hint = "Listen on 127.0.0.1 and reach it from elsewhere through an SSH tunnel.";
             return Err(Error::of_kind(ErrorKind::Config, message).with_hint(hint));
         }

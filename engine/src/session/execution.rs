@@ -13,7 +13,7 @@ use crate::error::{Error, SqlState};
 use crate::sql::exec::{DdlContext, Outcome, Run, copy, run_ddl, wants_restart};
 use crate::sql::parser::StatementKind;
 use crate::sql::plan::{Plan, PlanBody};
-use crate::sql::types::Value;
+use crate::sql::types::{Type, Value};
 use quorate_txn::Mark;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -47,6 +47,8 @@ pub struct Execution {
     copy_in: Option<Box<CopyIn>>,
     copy_layout: Option<copy::Layout>,
     header: Option<Vec<String>>,
+    copy_types: Vec<Type>,
+    copy_columns: usize,
 }
 
 impl Execution {
@@ -62,6 +64,8 @@ impl Execution {
             copy_in: None,
             copy_layout: None,
             header: None,
+            copy_types: Vec::new(),
+            copy_columns: 0,
         }
     }
 
@@ -83,7 +87,7 @@ impl Execution {
     /// Format and columns, if the statement is COPY TO STDOUT: [`Session::fetch_copy`] gives its data.
     pub fn copy_out(&self) -> Option<(CopyFormat, usize)> {
         let layout = self.copy_layout.as_ref()?;
-        Some((if layout.csv { CopyFormat::Csv } else { CopyFormat::Text }, self.header.as_ref().map_or(0, Vec::len)))
+        Some((if layout.csv { CopyFormat::Csv } else { CopyFormat::Text }, self.copy_columns))
     }
 
     /// The data wanted, if the statement is COPY FROM STDIN: hand it to [`Session::copy_data`].
@@ -281,7 +285,7 @@ impl Session {
             ));
         }
         for notice in &plan.notices {
-            self.notices.push(super::Notice::notice(notice.clone()));
+            self.notices.push(super::Notice::new(notice.clone()));
         }
         match &plan.body {
             PlanBody::Ddl(_) | PlanBody::Explain { .. } | PlanBody::ShowRanges { .. } | PlanBody::ShowNodes => {
@@ -387,6 +391,8 @@ impl Session {
         if let PlanBody::CopyTo(copy) = &planned.program.plan.body {
             execution.copy_layout = Some(copy.format.clone());
             execution.header = Some(copy.names.clone());
+            execution.copy_columns = copy.names.len();
+            execution.copy_types = copy.source.types.clone();
             execution.columns = None;
         }
         execution
@@ -445,8 +451,12 @@ impl Session {
         let fetch = self.fetch(execution, 0).await?;
         let context = self.type_context();
         for row in &fetch.rows {
-            let fields: Vec<Option<String>> =
-                row.iter().map(|value| (!value.is_null()).then(|| value.to_text(&context))).collect();
+            let shown = |(value, ty): (&Value, &Type)| {
+                let mut text = String::new();
+                value.write_text(ty, &context, &mut text);
+                (!value.is_null()).then_some(text)
+            };
+            let fields: Vec<Option<String>> = row.iter().zip(&execution.copy_types).map(shown).collect();
             copy::encode_line(&layout, &fields, &mut out);
         }
         Ok((!out.is_empty() || !fetch.done).then_some(out))

@@ -36,7 +36,8 @@ impl LocalConnector {
 #[async_trait]
 impl Connector for LocalConnector {
     async fn connect(&self, database: Option<&str>) -> Result<Box<dyn Connection>, SqlError> {
-        let gateway = self.source.gateway().ok_or_else(|| SqlError::connection("no node of this process is running"))?;
+        let gateway =
+            self.source.gateway().ok_or_else(|| SqlError::connection("no node of this process is running"))?;
         let embedded = Embedded::start(gateway, database.unwrap_or(DATABASE)).await;
         embedded.map(|session| Box::new(session) as Box<dyn Connection>).map_err(|error| SqlError::of_session(&error))
     }
@@ -83,7 +84,7 @@ impl Embedded {
 #[async_trait]
 impl Connection for Embedded {
     async fn run(&mut self, sql: &str, out: &mut dyn Receive) -> Result<Flow, SqlError> {
-        let mut sink = Sink::new(out, self.session.type_context());
+        let mut sink = Sink::new(out);
         let result = self.session.simple(sql, &mut sink).await;
         let failed = sink.failed;
         self.flow(result, failed)
@@ -98,7 +99,7 @@ impl Connection for Embedded {
 
     async fn copy_done(&mut self, out: &mut dyn Receive) -> Result<Flow, SqlError> {
         let Some(copy) = self.copy.take() else { return Ok(Flow::Done) };
-        let mut sink = Sink::new(out, self.session.type_context());
+        let mut sink = Sink::new(out);
         let result = self.session.copy_done(copy, &mut sink).await;
         let failed = sink.failed;
         self.flow(result, failed)
@@ -151,8 +152,8 @@ struct Sink<'a> {
 }
 
 impl<'a> Sink<'a> {
-    fn new(out: &'a mut dyn Receive, context: TypeContext) -> Sink<'a> {
-        Sink { out, context, columns: Arc::from([]), failed: None }
+    fn new(out: &'a mut dyn Receive) -> Sink<'a> {
+        Sink { out, context: TypeContext::default(), columns: Arc::from([]), failed: None }
     }
 
     /// Ends the statement if the results cannot be written.
@@ -167,8 +168,9 @@ impl<'a> Sink<'a> {
 
 #[async_trait]
 impl ResultSink for Sink<'_> {
-    async fn columns(&mut self, columns: &Arc<[ColumnDesc]>) -> Result<(), Error> {
+    async fn columns(&mut self, columns: &Arc<[ColumnDesc]>, context: &TypeContext) -> Result<(), Error> {
         self.columns = columns.clone();
+        self.context = context.clone();
         let columns = columns.iter().map(|column| Column::new(&*column.name, &column.ty)).collect();
         let result = self.out.columns(columns);
         self.written(result)

@@ -48,7 +48,9 @@ impl RemoteConnector {
         let ports = config.get_ports();
         let mut hosts = Vec::new();
         for (at, host) in config.get_hosts().iter().enumerate() {
-            let port = ports.get(at).or(ports.first()).copied().unwrap_or(DEFAULT_PORT);
+            // The parser fills in PostgreSQL's port where the text has none.
+            let port = ports.get(at).or(ports.first()).copied().filter(|port| url.contains(&port.to_string()));
+            let port = port.unwrap_or(DEFAULT_PORT);
             match host {
                 Host::Tcp(name) => hosts.push((name.clone(), port)),
                 Host::Unix(path) => return Err(format!("{} is a Unix socket; use a host name", path.display())),

@@ -5,7 +5,7 @@ use super::sql::Opened;
 use super::{Context, runtime};
 use crate::client::{Address, Column, Connection, Kind, Place, Rows, SqlError, fetch};
 use crate::exit::{Exit, Failure};
-use crate::render::{Format, Style, Palette, write_result};
+use crate::render::{Format, Palette, Style, write_result};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
@@ -21,9 +21,12 @@ const NODES_EXAMPLES: &str = "Examples:\n  quorate cluster nodes ./n1\n  quorate
 const RANGES_EXAMPLES: &str = "Examples:\n  quorate cluster ranges ./n1\n  quorate cluster ranges ./n1 --format jsonl";
 const TOKEN_EXAMPLES: &str = "Examples:\n  quorate cluster token create ./n1\n  quorate cluster token list ./n1\n  \
                               quorate cluster token revoke ID ./n1";
-const CREATE_EXAMPLES: &str = "Examples:\n  quorate cluster token create ./n1\n  quorate cluster token create ./n1 --format json";
-const LIST_EXAMPLES: &str = "Examples:\n  quorate cluster token list ./n1\n  quorate cluster token list ./n1 --format json";
-const REVOKE_EXAMPLES: &str = "Examples:\n  quorate cluster token revoke 0k7zykhaj520 ./n1\n  quorate cluster token revoke ID URL";
+const CREATE_EXAMPLES: &str =
+    "Examples:\n  quorate cluster token create ./n1\n  quorate cluster token create ./n1 --format json";
+const LIST_EXAMPLES: &str =
+    "Examples:\n  quorate cluster token list ./n1\n  quorate cluster token list ./n1 --format json";
+const REVOKE_EXAMPLES: &str =
+    "Examples:\n  quorate cluster token revoke 0k7zykhaj520 ./n1\n  quorate cluster token revoke ID URL";
 
 /// Look at a cluster and let nodes join.
 #[derive(Debug, Args)]
@@ -125,12 +128,7 @@ fn target(text: &str) -> Result<Address, Failure> {
     }
 }
 
-async fn ask(
-    connection: &mut dyn Connection,
-    what: &What,
-    format: Answer,
-    context: &Context,
-) -> Result<(), Failure> {
+async fn ask(connection: &mut dyn Connection, what: &What, format: Answer, context: &Context) -> Result<(), Failure> {
     match what {
         What::Status(_) => status(connection, format).await,
         What::Nodes(_) => list(connection, "nodes", "SHOW NODES", format, context).await,
@@ -289,7 +287,9 @@ impl Health {
             notes.push("What is down should be started again.".to_owned());
         }
         match (self.is_healthy(), replicas) {
-            (true, 3) => format!("Healthy. {head} Every range has 3 replicas. One node may fail without data loss or downtime."),
+            (true, 3) => {
+                format!("Healthy. {head} Every range has 3 replicas. One node may fail without data loss or downtime.")
+            }
             (true, _) => format!("Healthy. {head} No node may fail: a third one would change that."),
             (false, _) => format!("Degraded, still available. {head} {}", notes.join(" ")),
         }
@@ -308,7 +308,10 @@ mod tests {
     fn rows(columns: &[&str], rows: &[&[&str]]) -> Rows {
         Rows {
             columns: columns.iter().copied().map(Column::text).collect(),
-            rows: rows.iter().map(|row| row.iter().map(|cell| (*cell != "-").then(|| (*cell).to_owned())).collect()).collect(),
+            rows: rows
+                .iter()
+                .map(|row| row.iter().map(|cell| (*cell != "-").then(|| (*cell).to_owned())).collect())
+                .collect(),
         }
     }
 

@@ -57,13 +57,8 @@ pub fn run(context: &Context, args: DemoArgs) -> Result<(), Failure> {
         greet(&cluster, &args);
     }
     let connector = Arc::new(LocalConnector::new(cluster.clone()));
-    let options = Options {
-        format: args.format,
-        keep_going: false,
-        quiet: context.global.quiet,
-        setup: Vec::new(),
-        interactive,
-    };
+    let options =
+        Options { format: args.format, keep_going: false, quiet: context.global.quiet, setup: Vec::new(), interactive };
     let shell = Shell::connect(runtime.handle().clone(), connector, options, context.terminal);
     let done = shell.map_err(Failure::from).and_then(|shell| {
         let mut shell = shell.with_demo(Arc::new(Control { cluster: cluster.clone() }));
@@ -162,7 +157,9 @@ impl Control {
     async fn start(&self, number: usize) -> Result<String, SqlError> {
         let began = Instant::now();
         match self.cluster.restart(number).await {
-            Ok(true) => Ok(format!("node {number} is back ({:.1} s). {}", began.elapsed().as_secs_f64(), self.outlook())),
+            Ok(true) => {
+                Ok(format!("node {number} is back ({:.1} s). {}", began.elapsed().as_secs_f64(), self.outlook()))
+            }
             Ok(false) => Err(SqlError::usage(format!("node {number} is running"))),
             Err(error) => Err(SqlError::of_session(&error)),
         }

@@ -105,10 +105,12 @@ fn check_ports(args: &StartArgs, options: &NodeOptions) -> Result<(), Failure> {
             _ => error.to_string(),
         };
         let any = SocketAddr::new(address.ip(), 0);
-        Failure::new(Exit::Failed, format!("cannot listen for {what} on {address}: {why}"))
-            .with_hint(format!("Choose another with {flag} ({flag} {any} takes a free port), or stop the program that uses it."))
+        Failure::new(Exit::Failed, format!("cannot listen for {what} on {address}: {why}")).with_hint(format!(
+            "Choose another with {flag} ({flag} {any} takes a free port), or stop the program that uses it."
+        ))
     };
-    std::net::TcpListener::bind(args.sql_addr).map_err(|error| taken("SQL clients", "--sql-addr", args.sql_addr, error))?;
+    std::net::TcpListener::bind(args.sql_addr)
+        .map_err(|error| taken("SQL clients", "--sql-addr", args.sql_addr, error))?;
     if let Some(network) = &options.network {
         std::net::UdpSocket::bind(network.listen)
             .map_err(|error| taken("nodes", "--node-addr", network.listen, error))?;

@@ -42,7 +42,11 @@ impl Grid {
         }
         for row in &self.rows {
             for (most, cell) in widths.iter_mut().zip(row) {
-                *most = (*most).max(Lines::of(self.text(cell)).width());
+                let wide = match self.style.format {
+                    Format::Markdown => width(&markdown(self.text(cell))),
+                    _ => Lines::of(self.text(cell)).width(),
+                };
+                *most = (*most).max(wide);
             }
         }
         widths
@@ -70,7 +74,8 @@ impl Grid {
             format!(" {} ", palette.head(&head))
         });
         writeln!(out, "{bar}{}{bar}", heads.collect::<Vec<_>>().join(&bar))?;
-        let types = self.columns.iter().zip(widths).map(|(column, width)| palette.dim(&center(&column.type_name, width + 2)));
+        let types =
+            self.columns.iter().zip(widths).map(|(column, width)| palette.dim(&center(&column.type_name, width + 2)));
         writeln!(out, "{bar}{}{bar}", types.collect::<Vec<_>>().join(&bar))?;
         if !self.rows.is_empty() {
             writeln!(out, "{}", line('├', '┼', '┤'))?;
@@ -85,7 +90,8 @@ impl Grid {
     }
 
     fn write_table(&self, widths: &[usize], out: &mut dyn Write) -> io::Result<()> {
-        let heads = self.columns.iter().zip(widths).map(|(column, width)| format!(" {} ", center(&column.name, *width)));
+        let heads =
+            self.columns.iter().zip(widths).map(|(column, width)| format!(" {} ", center(&column.name, *width)));
         writeln!(out, "{}", heads.collect::<Vec<_>>().join("|"))?;
         let bars: Vec<String> = widths.iter().map(|width| "-".repeat(width + 2)).collect();
         writeln!(out, "{}", bars.join("+"))?;
@@ -108,10 +114,10 @@ impl Grid {
         });
         writeln!(out, "|{}|", bars.collect::<Vec<_>>().join("|"))?;
         for row in &self.rows {
-            let texts = row.iter().zip(&self.columns).zip(widths).map(|((cell, column), width)| {
-                let text = self.text(cell).replace('|', "\\|").replace('\n', "<br>");
-                pad(&text, *width, column.kind == Kind::Number)
-            });
+            let texts =
+                row.iter().zip(&self.columns).zip(widths).map(|((cell, column), width)| {
+                    pad(&markdown(self.text(cell)), *width, column.kind == Kind::Number)
+                });
             writeln!(out, "{}", cells(texts.collect()))?;
         }
         Ok(())
@@ -200,6 +206,11 @@ impl Lines {
     pub fn line(&self, at: usize) -> &str {
         self.lines.get(at).map_or("", String::as_str)
     }
+}
+
+/// A value as a cell of a Markdown table.
+fn markdown(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', "<br>")
 }
 
 /// Replaces what would move the cursor or change the terminal.

@@ -34,27 +34,27 @@ fn rendered(style: &Style) -> String {
 #[test]
 fn boxes_have_types_and_align_numbers() {
     let expected = "\
-┌────┬───────────┬─────────────┬──────┐
-│ id │ owner     │     balance │ ok   │
-│int8│   text    │numeric(12,2)│ bool │
-├────┼───────────┼─────────────┼──────┤
-│  1 │ Ann       │      100.00 │ t    │
+┌────┬────────────┬─────────────┬──────┐
+│ id │ owner      │     balance │ ok   │
+│int8│    text    │numeric(12,2)│ bool │
+├────┼────────────┼─────────────┼──────┤
+│  1 │ Ann        │      100.00 │ t    │
 │  2 │ Bo\"b, the| │       20.50 │ f    │
-│    │ builder   │             │      │
-│  3 │           │        NULL │ NULL │
-└────┴───────────┴─────────────┴──────┘
+│    │ builder    │             │      │
+│  3 │            │        NULL │ NULL │
+└────┴────────────┴─────────────┴──────┘
 ";
     assert_eq!(rendered(&style(Format::Box)), expected);
 }
 
 #[test]
 fn tables_are_those_of_psql() {
-    let expected = " id |   owner   | balance | ok 
-----+-----------+---------+----
-  1 | Ann       |  100.00 | t
+    let expected = " id |   owner    | balance | ok 
+----+------------+---------+----
+  1 | Ann        |  100.00 | t
   2 | Bo\"b, the| |   20.50 | f
-    | builder   |         |
-  3 |           |         |
+    | builder    |         |
+  3 |            |         |
 ";
     assert_eq!(rendered(&style(Format::Table)), expected);
 }
@@ -87,8 +87,9 @@ fn data_formats_can_be_read_back() {
 fn documents_escape_their_marks() {
     assert_eq!(
         rendered(&style(Format::Markdown)),
-        "| id | owner     | balance | ok |\n|---:|-----------|--------:|----|\n|  1 | Ann       |  100.00 | t  |\n\
-         |  2 | Bo\"b, the\\|<br>builder |   20.50 | f  |\n|  3 |           |         |    |\n"
+        "| id | owner                  | balance | ok |\n|---:|------------------------|--------:|----|\n\
+         |  1 | Ann                    |  100.00 | t  |\n|  2 | Bo\"b, the\\|<br>builder |   20.50 | f  |\n\
+         |  3 |                        |         |    |\n"
     );
     assert!(rendered(&style(Format::Html)).contains("<td>Bo&quot;b, the|\nbuilder</td><td align=\"right\">20.50</td>"));
 }

@@ -6,7 +6,8 @@
 //!   elsewhere                                 columns of the statement's tables, keywords, functions, tables
 //!   after a backslash or dot at the start     meta-commands
 //! ```
-//! Candidates begin with what was typed; if there is none, those that hold its letters in order.
+//! Candidates begin with what was typed; if there is none, those that begin with its first letter and hold the others in
+//! order.
 
 use super::lex::{Piece, Token, pieces};
 use super::meta::COMMANDS;
@@ -17,20 +18,135 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Words that statements are made of.
 pub(super) const KEYWORDS: &[&str] = &[
-    "ADD", "ALL", "ALTER", "ANALYZE", "AND", "ANY", "AS", "ASC", "BEGIN", "BETWEEN", "BY", "CASCADE", "CASE", "CAST",
-    "CHECK", "COLUMN", "COMMIT", "CONFLICT", "CONSTRAINT", "COPY", "CREATE", "CROSS", "DATABASE", "DEFAULT", "DELETE",
-    "DESC", "DISTINCT", "DO", "DROP", "ELSE", "END", "EXCEPT", "EXISTS", "EXPLAIN", "FALSE", "FOR", "FOREIGN", "FROM",
-    "FULL", "GROUP", "HAVING", "IF", "ILIKE", "IN", "INDEX", "INNER", "INSERT", "INTERSECT", "INTO", "IS", "ISOLATION",
-    "JOIN", "KEY", "LEFT", "LEVEL", "LIKE", "LIMIT", "NODES", "NOT", "NOTHING", "NULL", "OFFSET", "ON", "ONLY", "OR",
-    "ORDER", "PRIMARY", "RANGES", "READ", "REFERENCES", "RELEASE", "REPEATABLE", "RETURNING", "RIGHT", "ROLLBACK",
-    "SAVEPOINT", "SCHEMA", "SELECT", "SERIALIZABLE", "SET", "SHOW", "SPLIT", "START", "STDIN", "TABLE", "THEN", "TO",
-    "TRANSACTION", "TRUE", "TRUNCATE", "UNION", "UNIQUE", "UPDATE", "USING", "VALUES", "WHEN", "WHERE", "WITH",
+    "ADD",
+    "ALL",
+    "ALTER",
+    "ANALYZE",
+    "AND",
+    "ANY",
+    "AS",
+    "ASC",
+    "BEGIN",
+    "BETWEEN",
+    "BY",
+    "CASCADE",
+    "CASE",
+    "CAST",
+    "CHECK",
+    "COLUMN",
+    "COMMIT",
+    "CONFLICT",
+    "CONSTRAINT",
+    "COPY",
+    "CREATE",
+    "CROSS",
+    "DATABASE",
+    "DEFAULT",
+    "DELETE",
+    "DESC",
+    "DISTINCT",
+    "DO",
+    "DROP",
+    "ELSE",
+    "END",
+    "EXCEPT",
+    "EXISTS",
+    "EXPLAIN",
+    "FALSE",
+    "FOR",
+    "FOREIGN",
+    "FROM",
+    "FULL",
+    "GROUP",
+    "HAVING",
+    "IF",
+    "ILIKE",
+    "IN",
+    "INDEX",
+    "INNER",
+    "INSERT",
+    "INTERSECT",
+    "INTO",
+    "IS",
+    "ISOLATION",
+    "JOIN",
+    "KEY",
+    "LEFT",
+    "LEVEL",
+    "LIKE",
+    "LIMIT",
+    "NODES",
+    "NOT",
+    "NOTHING",
+    "NULL",
+    "OFFSET",
+    "ON",
+    "ONLY",
+    "OR",
+    "ORDER",
+    "PRIMARY",
+    "RANGES",
+    "READ",
+    "REFERENCES",
+    "RELEASE",
+    "REPEATABLE",
+    "RETURNING",
+    "RIGHT",
+    "ROLLBACK",
+    "SAVEPOINT",
+    "SCHEMA",
+    "SELECT",
+    "SERIALIZABLE",
+    "SET",
+    "SHOW",
+    "SPLIT",
+    "START",
+    "STDIN",
+    "TABLE",
+    "THEN",
+    "TO",
+    "TRANSACTION",
+    "TRUE",
+    "TRUNCATE",
+    "UNION",
+    "UNIQUE",
+    "UPDATE",
+    "USING",
+    "VALUES",
+    "WHEN",
+    "WHERE",
+    "WITH",
 ];
 
 const FUNCTIONS: &[&str] = &[
-    "abs(", "avg(", "ceil(", "coalesce(", "count(", "date_trunc(", "extract(", "floor(", "generate_series(", "greatest(",
-    "least(", "length(", "lower(", "max(", "min(", "mod(", "now()", "nullif(", "power(", "random()", "replace(", "round(",
-    "sqrt(", "string_agg(", "substring(", "sum(", "trim(", "upper(",
+    "abs(",
+    "avg(",
+    "ceil(",
+    "coalesce(",
+    "count(",
+    "date_trunc(",
+    "extract(",
+    "floor(",
+    "generate_series(",
+    "greatest(",
+    "least(",
+    "length(",
+    "lower(",
+    "max(",
+    "min(",
+    "mod(",
+    "now()",
+    "nullif(",
+    "power(",
+    "random()",
+    "replace(",
+    "round(",
+    "sqrt(",
+    "string_agg(",
+    "substring(",
+    "sum(",
+    "trim(",
+    "upper(",
 ];
 
 /// Completes from the names that are known.
@@ -65,7 +181,8 @@ fn suggest(line: &str, pos: usize, schema: &Schema) -> (usize, Vec<(String, &'st
         let names = COMMANDS.iter().map(|meta| meta.name).filter(|name| name.starts_with(typed));
         return (start, names.map(|name| (name.to_owned(), "command")).collect());
     }
-    let words: Vec<Piece> = pieces(before).filter(|piece| !matches!(piece.token, Token::Space | Token::Comment)).collect();
+    let words: Vec<Piece> =
+        pieces(before).filter(|piece| !matches!(piece.token, Token::Space | Token::Comment)).collect();
     let typed = words.last().filter(|piece| piece.end == before.len() && piece.token == Token::Word);
     let (start, typed) = typed.map_or((pos, ""), |piece| (piece.start, piece.text(before)));
     let done = words.iter().filter(|piece| piece.end <= start).map(|piece| piece.text(before));
@@ -115,12 +232,15 @@ fn aliased(alias: &str, line: &str, schema: &Schema) -> Option<String> {
     pair.map(|pair| pair[0].to_owned())
 }
 
-/// Those that begin with what was typed; else those that hold its letters in order. Each once.
+/// Those that begin with what was typed; else those that begin with the same letter and hold the others in order. Each once.
 fn matching(typed: &str, candidates: Vec<(String, &'static str)>) -> Vec<(String, &'static str)> {
     let lower = typed.to_lowercase();
     let begins = |name: &str| name.to_lowercase().starts_with(&lower);
     let fuzzy = |name: &str| {
         let name = name.to_lowercase();
+        if name.chars().next() != lower.chars().next() {
+            return false;
+        }
         let mut rest = name.chars();
         lower.chars().all(|wanted| rest.any(|c| c == wanted))
     };
@@ -172,7 +292,7 @@ mod tests {
     fn keywords_keep_the_case_of_the_typist() {
         assert_eq!(offered("sel"), vec!["select"]);
         assert_eq!(offered("SEL"), vec!["SELECT"]);
-        assert_eq!(offered("truncate tb"), vec!["table"]);
+        assert_eq!(offered("truncate tbl"), vec!["table"]);
     }
 
     #[test]

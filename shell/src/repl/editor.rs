@@ -51,7 +51,11 @@ struct Complete;
 
 impl Validator for Complete {
     fn validate(&self, line: &str) -> ValidationResult {
-        if is_meta(line.trim_start()) || is_complete(line) { ValidationResult::Complete } else { ValidationResult::Incomplete }
+        if is_meta(line.trim_start()) || is_complete(line) {
+            ValidationResult::Complete
+        } else {
+            ValidationResult::Incomplete
+        }
     }
 }
 

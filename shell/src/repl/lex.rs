@@ -64,7 +64,9 @@ fn first(rest: &str) -> (Token, usize) {
     let bytes = rest.as_bytes();
     let next = bytes.get(1).copied().unwrap_or(0);
     match bytes[0] {
-        b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => (Token::Space, run(rest, |b| b.is_ascii_whitespace() || b == 0x0b)),
+        b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => {
+            (Token::Space, run(rest, |b| b.is_ascii_whitespace() || b == 0x0b))
+        }
         b'-' if next == b'-' => (Token::Comment, rest.find('\n').unwrap_or(rest.len())),
         b'/' if next == b'*' => comment(bytes),
         b'\'' => string(bytes, 0, b'\'', false, Token::Text),

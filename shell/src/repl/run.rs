@@ -232,7 +232,11 @@ impl Shell {
         let connection = self.session().ok()?;
         let rows = runtime.block_on(fetch(connection.as_mut(), &sql)).ok()?;
         let count: usize = rows.first()?.first()?.as_deref()?.parse().ok()?;
-        Some(if count > COUNTED { format!("(more than {}) ", grouped(COUNTED)).trim_end().to_owned() } else { grouped(count) })
+        Some(if count > COUNTED {
+            format!("(more than {}) ", grouped(COUNTED)).trim_end().to_owned()
+        } else {
+            grouped(count)
+        })
     }
 }
 

@@ -40,9 +40,11 @@ impl Danger {
 
 /// What is dangerous about a statement, if anything.
 pub fn danger(sql: &str) -> Option<Danger> {
-    let words: Vec<Piece> = pieces(sql).filter(|piece| matches!(piece.token, Token::Word | Token::Quoted | Token::Symbol)).collect();
+    let words: Vec<Piece> =
+        pieces(sql).filter(|piece| matches!(piece.token, Token::Word | Token::Quoted | Token::Symbol)).collect();
     let word = |at: usize| words.get(at).map(|piece| piece.text(sql).to_uppercase()).unwrap_or_default();
-    let has_where = words.iter().any(|piece| piece.token == Token::Word && piece.text(sql).eq_ignore_ascii_case("where"));
+    let has_where =
+        words.iter().any(|piece| piece.token == Token::Word && piece.text(sql).eq_ignore_ascii_case("where"));
     let after = |mut at: usize, skip: &[&str]| {
         while skip.contains(&word(at).as_str()) {
             at += 1;
@@ -81,7 +83,10 @@ mod tests {
     fn what_destroys_all_is_found() {
         let table = |name: &str| name.to_owned();
         assert_eq!(danger("delete from accounts;"), Some(Danger::DeletesAll(table("accounts"))));
-        assert_eq!(danger("DELETE FROM only public.\"Acc\" -- where\n;"), Some(Danger::DeletesAll(table("public.\"Acc\""))));
+        assert_eq!(
+            danger("DELETE FROM only public.\"Acc\" -- where\n;"),
+            Some(Danger::DeletesAll(table("public.\"Acc\"")))
+        );
         assert_eq!(danger("update t set a = 'where'"), Some(Danger::UpdatesAll(table("t"))));
         assert_eq!(danger("truncate table t, u"), Some(Danger::DeletesAll(table("t"))));
         assert_eq!(danger("drop table if exists t"), Some(Danger::DropsTable(table("t"))));
@@ -90,7 +95,9 @@ mod tests {
 
     #[test]
     fn what_is_meant_runs_unasked() {
-        for sql in ["delete from t where a = 1", "update t set a = 1 where b", "select 1", "drop index i", "drop table", ""] {
+        for sql in
+            ["delete from t where a = 1", "update t set a = 1 where b", "select 1", "drop index i", "drop table", ""]
+        {
             assert_eq!(danger(sql), None, "{sql}");
         }
     }

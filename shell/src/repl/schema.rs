@@ -27,7 +27,11 @@ impl Schema {
         for row in rows {
             let [Some(schema), Some(table), Some(column)] = row.as_slice() else { continue };
             let table = quorate::sql::catalog::quote_ident(table);
-            let name = if schema == "public" { table } else { format!("{}.{table}", quorate::sql::catalog::quote_ident(schema)) };
+            let name = if schema == "public" {
+                table
+            } else {
+                format!("{}.{table}", quorate::sql::catalog::quote_ident(schema))
+            };
             tables.entry(name).or_default().push(quorate::sql::catalog::quote_ident(column));
         }
         Schema { tables, stale: false }

@@ -140,7 +140,9 @@ impl Script {
 
 /// Bytes of space and comments at the start.
 fn lead(text: &str) -> usize {
-    pieces(text).find(|piece| !matches!(piece.token, Token::Space | Token::Comment)).map_or(text.len(), |piece| piece.start)
+    pieces(text)
+        .find(|piece| !matches!(piece.token, Token::Space | Token::Comment))
+        .map_or(text.len(), |piece| piece.start)
 }
 
 fn newlines(text: &str) -> usize {

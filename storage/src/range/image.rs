@@ -20,7 +20,7 @@ use bincode::{Decode, Encode};
 
 /// Bytes of pairs after which a chunk is closed.
 const CHUNK_BYTES: usize = 256 << 10;
-/// Largest chunk accepted: one pair may be larger than [`CHUNK_BYTES`].
+/// Largest chunk accepted: one pair may be larger than a usual chunk.
 pub const MAX_CHUNK_BYTES: usize = 32 << 20;
 
 /// What an image is of, and for whom.

@@ -60,7 +60,12 @@ pub struct Router {
 
 impl Router {
     /// A router with an empty cache.
-    pub(crate) fn new(node: NodeId, peers: Peers, participants: Arc<Participants>, directory: DirectoryService) -> Router {
+    pub(crate) fn new(
+        node: NodeId,
+        peers: Peers,
+        participants: Arc<Participants>,
+        directory: DirectoryService,
+    ) -> Router {
         let directory = Caller::new(node, Arc::new(directory), peers.clone());
         Router { node, peers, participants, directory, cache: RwLock::default() }
     }

@@ -7,13 +7,15 @@ use tokio_postgres::types::Type;
 async fn values_cross_in_binary_and_text() {
     let server = Server::start().await;
     let client = server.connect().await;
-    let create = "CREATE TABLE v (a INT PRIMARY KEY, b BIGINT, c SMALLINT, d DOUBLE PRECISION, e TEXT, f BOOL, g BYTEA)";
+    let create =
+        "CREATE TABLE v (a INT PRIMARY KEY, b BIGINT, c SMALLINT, d DOUBLE PRECISION, e TEXT, f BOOL, g BYTEA)";
     client.batch_execute(create).await.unwrap();
     let insert = client.prepare("INSERT INTO v VALUES ($1, $2, $3, $4, $5, $6, $7)").await.unwrap();
     let types = [Type::INT4, Type::INT8, Type::INT2, Type::FLOAT8, Type::TEXT, Type::BOOL, Type::BYTEA];
     assert_eq!(insert.params(), types);
     let bytes: &[u8] = &[0, 255];
-    let changed = client.execute(&insert, &[&1, &(1i64 << 40), &-3i16, &0.5f64, &"Grüße", &true, &bytes]).await.unwrap();
+    let changed =
+        client.execute(&insert, &[&1, &(1i64 << 40), &-3i16, &0.5f64, &"Grüße", &true, &bytes]).await.unwrap();
     assert_eq!(changed, 1);
     let none: Option<&str> = None;
     client.execute("INSERT INTO v (a, e) VALUES ($1, $2)", &[&2, &none]).await.unwrap();
@@ -28,7 +30,10 @@ async fn values_cross_in_binary_and_text() {
     let messages = client.simple_query("SELECT b, d, f, g FROM v ORDER BY a; UPDATE v SET c = 1").await.unwrap();
     let rows: Vec<_> = messages.iter().filter_map(row_of).collect();
     let first = ["1099511627776", "0.5", "t", "\\x00ff"].map(Some);
-    assert_eq!(rows.iter().map(|row| (0..4).map(|at| row.get(at)).collect()).collect::<Vec<Vec<_>>>(), [first, [None; 4]]);
+    assert_eq!(
+        rows.iter().map(|row| (0..4).map(|at| row.get(at)).collect()).collect::<Vec<Vec<_>>>(),
+        [first, [None; 4]]
+    );
     assert!(matches!(messages.last(), Some(SimpleQueryMessage::CommandComplete(2))));
     server.stop().await;
 }
@@ -44,7 +49,10 @@ fn row_of(message: &SimpleQueryMessage) -> Option<&tokio_postgres::SimpleQueryRo
 async fn errors_carry_their_fields() {
     let server = Server::start().await;
     let client = server.connect().await;
-    client.batch_execute("CREATE TABLE t (a INT PRIMARY KEY, b INT NOT NULL); INSERT INTO t VALUES (1, 1)").await.unwrap();
+    client
+        .batch_execute("CREATE TABLE t (a INT PRIMARY KEY, b INT NOT NULL); INSERT INTO t VALUES (1, 1)")
+        .await
+        .unwrap();
     let error = client.execute("INSERT INTO t VALUES ($1, $2)", &[&1, &2]).await.unwrap_err();
     let unique = error.as_db_error().unwrap();
     assert_eq!(unique.message(), "duplicate key value violates unique constraint \"t_pkey\"");

@@ -50,7 +50,8 @@ impl Raw {
 }
 
 fn short(kind: u8, body: &[u8]) -> String {
-    let strings: Vec<String> = body.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
+    let strings: Vec<String> =
+        body.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
     let field = |code: char| strings.iter().find_map(|part| part.strip_prefix(code)).unwrap_or_default().to_owned();
     let inside = match kind {
         b'C' => strings[0].clone(),
@@ -149,7 +150,10 @@ async fn flush_answers_without_sync() {
     assert_eq!(raw.until(b'T').await, "1 t T");
     raw.send([message(b'P', b"s\0SELECT 2\0\0\0"), SYNC.to_vec()].concat()).await;
     assert_eq!(raw.until(b'Z').await, "E(42P05 prepared statement \"s\" already exists) Z(I)");
-    raw.send([message(b'C', b"Ss\0"), message(b'C', b"Ss\0"), message(b'B', b"\0s\0\0\0\0\0\0\0"), SYNC.to_vec()].concat()).await;
+    raw.send(
+        [message(b'C', b"Ss\0"), message(b'C', b"Ss\0"), message(b'B', b"\0s\0\0\0\0\0\0\0"), SYNC.to_vec()].concat(),
+    )
+    .await;
     assert_eq!(raw.until(b'Z').await, "3 3 E(26000 prepared statement \"s\" does not exist) Z(I)");
     server.stop().await;
 }

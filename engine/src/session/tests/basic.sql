@@ -77,7 +77,6 @@ SELECT * FROM tt
 ----
 ERROR 42P01: relation "tt" does not exist
 POSITION: 15
-HINT: Did you mean "t"?
 
 SELECT nme FROM t
 ----

@@ -11,6 +11,7 @@
 //! ```
 //! `UPDATE_GOLDEN=1` writes the answers into the scripts; review is reading the difference.
 
+mod compat;
 mod golden;
 mod speed;
 
@@ -44,6 +45,7 @@ pub(super) async fn connect(gateway: Arc<Gateway>, database: &str) -> Result<Ses
 pub(super) struct Lines {
     pub(super) text: String,
     context: TypeContext,
+    columns: Vec<ColumnDesc>,
 }
 
 impl Lines {
@@ -57,6 +59,7 @@ impl Lines {
 impl ResultSink for Lines {
     async fn columns(&mut self, columns: &Arc<[ColumnDesc]>, context: &TypeContext) -> Result<(), Error> {
         self.context = context.clone();
+        self.columns = columns.to_vec();
         let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
         self.line(&names.join(" | "));
         Ok(())
@@ -64,11 +67,12 @@ impl ResultSink for Lines {
 
     async fn rows(&mut self, rows: Vec<Row>) -> Result<(), Error> {
         for row in rows {
-            let shown = |value: &crate::sql::types::Value| match value.is_null() {
-                true => "NULL".to_owned(),
-                false => value.to_text(&self.context),
+            let shown = |(value, column): (&crate::sql::types::Value, &ColumnDesc)| {
+                let mut text = String::new();
+                value.write_text(&column.ty, &self.context, &mut text);
+                if value.is_null() { "NULL".to_owned() } else { text }
             };
-            let values: Vec<String> = row.iter().map(shown).collect();
+            let values: Vec<String> = row.iter().zip(&self.columns).map(shown).collect();
             self.line(&values.join(" | "));
         }
         Ok(())

@@ -198,7 +198,6 @@ SELECT 1
 UPDATE t SET v = 300 WHERE id = 1
 ----
 ERROR 40001: could not serialize access due to concurrent update
-DETAIL: Reason: could not serialize access due to concurrent update.
 HINT: The transaction might succeed if retried.
 
 ROLLBACK

@@ -1,7 +1,7 @@
 //! ALTER TABLE.
 
-use super::scope::{ident, name_parts, name_span};
 use super::Binder;
+use super::scope::{ident, name_parts, name_span};
 use crate::error::{Error, Result, SqlState};
 use crate::sql::catalog::Table;
 use crate::sql::plan::ddl::AlterAction;
@@ -42,7 +42,10 @@ impl Binder<'_> {
             }
             Op::DropColumn { column_names, if_exists, drop_behavior, .. } => {
                 let [name] = column_names.as_slice() else {
-                    return Err(Error::unsupported("dropping several columns at once is not supported", "Repeat DROP COLUMN."));
+                    return Err(Error::unsupported(
+                        "dropping several columns at once is not supported",
+                        "Repeat DROP COLUMN.",
+                    ));
                 };
                 if *if_exists && table.place_of_name(&ident(name)).is_none() {
                     let message = format!("column \"{}\" of relation \"{}\" does not exist", ident(name), table.name);
@@ -90,8 +93,11 @@ impl Binder<'_> {
             // Storage parameters are hints that mean nothing here; everything belongs to everyone.
             Op::OwnerTo { .. } => return Ok(None),
             other => {
-                let hint = "Supported are ADD, DROP, ALTER and RENAME of columns and constraints, RENAME TO and SPLIT AT.";
-                return Err(self.at(Error::unsupported("this action of ALTER TABLE is not supported", hint), other.span()));
+                let hint =
+                    "Supported are ADD, DROP, ALTER and RENAME of columns and constraints, RENAME TO and SPLIT AT.";
+                return Err(
+                    self.at(Error::unsupported("this action of ALTER TABLE is not supported", hint), other.span())
+                );
             }
         };
         Ok(Some(action))
@@ -184,7 +190,12 @@ impl Binder<'_> {
         self.target_column(table, &ident(name), name.span)
     }
 
-    fn alter_column(&mut self, table: &Table, name: &ast::Ident, op: &ast::AlterColumnOperation) -> Result<AlterAction> {
+    fn alter_column(
+        &mut self,
+        table: &Table,
+        name: &ast::Ident,
+        op: &ast::AlterColumnOperation,
+    ) -> Result<AlterAction> {
         use ast::AlterColumnOperation as A;
         let place = self.altered(table, name)?;
         let column = &table.columns[place];
@@ -232,8 +243,7 @@ impl Binder<'_> {
             return Ok(None);
         }
         if !column.ty.same_base(ty) && !can_cast(&column.ty, ty, CastKind::Assignment) {
-            let message =
-                format!("column \"{}\" cannot be cast automatically to type {}", column.name, ty.sql_name());
+            let message = format!("column \"{}\" cannot be cast automatically to type {}", column.name, ty.sql_name());
             let hint = format!("You might need to specify \"USING {}::{}\".", column.name, ty);
             let error = Error::new(SqlState::DATATYPE_MISMATCH, message).with_hint(hint);
             return Err(self.at(error, name.span));

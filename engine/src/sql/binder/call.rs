@@ -30,6 +30,11 @@ impl Binder<'_> {
             };
         }
         let call = self.call_parts(function)?;
+        if let (ast::FunctionArguments::None, Some(value)) =
+            (&function.args, self.call_without_parentheses(&call.name)?)
+        {
+            return Ok(value);
+        }
         if function.over.is_some() {
             let hint = "Use GROUP BY, or a correlated subquery.";
             return Err(self.at(Error::unsupported("window functions are not supported", hint), call.span));
@@ -242,8 +247,7 @@ impl Binder<'_> {
             let message = format!("function {schema}.{name} does not exist");
             return self.fail(SqlState::UNDEFINED_FUNCTION, message, span);
         }
-        let mut call =
-            Call { name, args: Vec::new(), star: false, distinct: false, order_by: &[], filter: None, span };
+        let mut call = Call { name, args: Vec::new(), star: false, distinct: false, order_by: &[], filter: None, span };
         call.filter = function.filter.as_deref();
         let refused = |what: &str| {
             let hint = "Leave it out.";
@@ -299,7 +303,8 @@ fn aggregate_types(function: AggregateFunction, args: &[Type]) -> Option<(Vec<Ty
         },
         (A::Min | A::Max, [arg]) => {
             let arg = decided(arg);
-            let result = if arg == Type::Name || matches!(arg, Type::Varchar(_)) { Type::Text } else { arg.without_modifiers() };
+            let result =
+                if arg == Type::Name || matches!(arg, Type::Varchar(_)) { Type::Text } else { arg.without_modifiers() };
             (arg.is_orderable() && !matches!(arg, Type::Bool | Type::Uuid | Type::Jsonb)).then(|| (vec![arg], result))
         }
         (A::BoolAnd | A::BoolOr, [Type::Bool | Type::Unknown]) => one(Type::Bool, Type::Bool),

@@ -62,8 +62,7 @@ impl Binder<'_> {
                     index.unique && index.ready && key == ids
                 };
                 table.all_indexes().find(fits).map(|index| index.id).ok_or_else(|| {
-                    let message =
-                        "there is no unique or exclusion constraint matching the ON CONFLICT specification";
+                    let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
                     self.at(Error::new(SqlState::INVALID_COLUMN_REFERENCE, message), span)
                 })
             }

@@ -1,13 +1,13 @@
 //! Constraints: CHECK conditions and foreign keys, as DML checks them and as DDL declares them.
 
+use super::Binder;
 use super::conflict::slots;
 use super::scope::{Level, Scope, ident, name_span};
-use super::Binder;
 use crate::error::{Error, Result, SqlState};
 use crate::sql::catalog::{ColumnId, ForeignKeyRule, IndexColumn, Table};
+use crate::sql::plan::Expr;
 use crate::sql::plan::ddl::{NewCheck, NewForeignKey, NewIndex};
 use crate::sql::plan::dml::{ForeignKeyAction, ForeignKeyCheck, TableCheck};
-use crate::sql::plan::Expr;
 use sqlparser::ast::{self, Spanned};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -63,7 +63,8 @@ impl Binder<'_> {
                 continue;
             }
             let parent = self.context.catalog.table(key.parent).cloned();
-            let parent = parent.ok_or_else(|| Error::internal("a foreign key points to a table that does not exist"))?;
+            let parent =
+                parent.ok_or_else(|| Error::internal("a foreign key points to a table that does not exist"))?;
             let Some(index) = referenced_index(&parent, &key.parent_columns) else {
                 return Err(Error::internal("a foreign key points to columns without a unique index"));
             };
@@ -79,7 +80,11 @@ impl Binder<'_> {
     }
 
     /// What a change of rows means for tables that point here; of an update, for keys with a changed column.
-    pub(super) fn foreign_key_actions(&self, table: &Table, changed: Option<&[usize]>) -> Result<Vec<ForeignKeyAction>> {
+    pub(super) fn foreign_key_actions(
+        &self,
+        table: &Table,
+        changed: Option<&[usize]>,
+    ) -> Result<Vec<ForeignKeyAction>> {
         let mut actions = Vec::new();
         for reference in &table.referenced_by {
             let child = self.context.catalog.table(reference.child).cloned();
@@ -110,12 +115,7 @@ impl Binder<'_> {
                 let error = Error::unsupported("indexes on expressions are not supported", "Index plain columns.");
                 return Err(self.at(error, column.column.expr.span()));
             };
-            self.refuse(
-                column.operator_class.is_some(),
-                "an operator class",
-                "Leave it out.",
-                name.span,
-            )?;
+            self.refuse(column.operator_class.is_some(), "an operator class", "Leave it out.", name.span)?;
             let wanted = ident(name);
             let Some(place) = table.place_of_name(&wanted) else {
                 let message = format!("column \"{wanted}\" named in key does not exist");
@@ -223,10 +223,8 @@ impl Binder<'_> {
         }
         let own_matches = own_key.is_some_and(|own| same_columns(&own.columns, &parent_columns));
         if !(is_own && own_matches) && referenced_index(target, &parent_columns).is_none() {
-            let message = format!(
-                "there is no unique constraint matching given keys for referenced table \"{}\"",
-                target.name
-            );
+            let message =
+                format!("there is no unique constraint matching given keys for referenced table \"{}\"", target.name);
             return self.fail(SqlState::INVALID_FOREIGN_KEY, message, span);
         }
         self.comparable_keys(table, &columns, target, &parent_columns, key)?;

@@ -115,7 +115,9 @@ impl Binder<'_> {
         let serial = data_type::serial(&definition.data_type);
         let ty = match &serial {
             Some(ty) => ty.clone(),
-            None => self.data_type(&definition.data_type).map_err(|error| self.at(error, definition.data_type_span()))?,
+            None => {
+                self.data_type(&definition.data_type).map_err(|error| self.at(error, definition.data_type_span()))?
+            }
         };
         if matches!(ty, Type::Unknown | Type::Record | Type::Void) {
             let message = format!("column \"{name}\" has pseudo-type {}", ty.sql_name());
@@ -167,7 +169,8 @@ impl Binder<'_> {
                     ast::GeneratedAs::Always => Identity::Always,
                     _ => Identity::ByDefault,
                 });
-                let (options, _) = self.sequence_options(sequence_options.as_deref().unwrap_or(&[]), column.ty.clone())?;
+                let (options, _) =
+                    self.sequence_options(sequence_options.as_deref().unwrap_or(&[]), column.ty.clone())?;
                 *sequence = Some(options);
             }
             O::Generated { .. } => {
@@ -179,7 +182,12 @@ impl Binder<'_> {
                 let bytewise = matches!(bare.as_str(), "C" | "POSIX" | "default" | "ucs_basic");
                 self.refuse(!bytewise, "this collation", "Strings are ordered by their bytes: use \"C\".", span)?;
             }
-            _ => self.refuse(true, "this option of a column", "Use DEFAULT, NOT NULL, keys, CHECK and REFERENCES.", span)?,
+            _ => self.refuse(
+                true,
+                "this option of a column",
+                "Use DEFAULT, NOT NULL, keys, CHECK and REFERENCES.",
+                span,
+            )?,
         }
         Ok(())
     }

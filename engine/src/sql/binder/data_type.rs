@@ -56,7 +56,9 @@ impl Binder<'_> {
         let mut numbers = Vec::new();
         for modifier in modifiers {
             let parsed = modifier.to_string().parse::<i64>();
-            numbers.push(parsed.map_err(|_| Error::new(SqlState::SYNTAX_ERROR, "type modifiers must be simple constants"))?);
+            numbers.push(
+                parsed.map_err(|_| Error::new(SqlState::SYNTAX_ERROR, "type modifiers must be simple constants"))?,
+            );
         }
         let found = information_schema_type(bare).or_else(|| Type::by_name(bare));
         match found {

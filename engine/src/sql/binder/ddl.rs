@@ -149,12 +149,10 @@ impl Binder<'_> {
             None => None,
         };
         let columns = self.key_columns(&table, &create.columns)?;
-        let names: Vec<&str> = columns
-            .iter()
-            .filter_map(|key| table.column(key.column))
-            .map(|column| column.name.as_str())
-            .collect();
-        let name = name.unwrap_or_else(|| self.free_name(&table, &format!("{}_{}_idx", table.name, names.join("_")), &[]));
+        let names: Vec<&str> =
+            columns.iter().filter_map(|key| table.column(key.column)).map(|column| column.name.as_str()).collect();
+        let name =
+            name.unwrap_or_else(|| self.free_name(&table, &format!("{}_{}_idx", table.name, names.join("_")), &[]));
         let index = NewIndex { name, columns, unique: create.unique, constraint: false };
         Ok(Ddl::CreateIndex { table, index })
     }
@@ -353,17 +351,22 @@ impl Binder<'_> {
         Ok(Ddl::AlterRole { name: bare, password, login, superuser })
     }
 
-    fn drop(&mut self, kind: ast::ObjectType, if_exists: bool, names: &[ast::ObjectName], cascade: bool) -> Result<Ddl> {
+    fn drop(
+        &mut self,
+        kind: ast::ObjectType,
+        if_exists: bool,
+        names: &[ast::ObjectName],
+        cascade: bool,
+    ) -> Result<Ddl> {
         match kind {
             ast::ObjectType::Table => {
                 self.tag = "DROP TABLE";
-                let tables = self.each(names, if_exists, "table", |binder, name| {
-                    match binder.find_relation(name)? {
+                let tables =
+                    self.each(names, if_exists, "table", |binder, name| match binder.find_relation(name)? {
                         Some(Relation::Table(table)) => Ok(Some(table)),
                         Some(other) => binder.not_a("table", &other, name),
                         None => Ok(None),
-                    }
-                })?;
+                    })?;
                 Ok(if tables.is_empty() { Ddl::Nothing } else { Ddl::DropTables { tables, cascade } })
             }
             ast::ObjectType::Index => {
@@ -376,13 +379,12 @@ impl Binder<'_> {
             }
             ast::ObjectType::Sequence => {
                 self.tag = "DROP SEQUENCE";
-                let sequences = self.each(names, if_exists, "sequence", |binder, name| {
-                    match binder.find_relation(name)? {
+                let sequences =
+                    self.each(names, if_exists, "sequence", |binder, name| match binder.find_relation(name)? {
                         Some(Relation::Sequence(sequence)) => Ok(Some(sequence)),
                         Some(other) => binder.not_a("sequence", &other, name),
                         None => Ok(None),
-                    }
-                })?;
+                    })?;
                 Ok(if sequences.is_empty() { Ddl::Nothing } else { Ddl::DropSequences { sequences, cascade } })
             }
             ast::ObjectType::Schema => self.drop_schemas(if_exists, names, cascade),
@@ -446,8 +448,7 @@ impl Binder<'_> {
     fn refuse_constraint_index(&self, table: &Table, id: IndexId) -> Result<()> {
         let Some(index) = table.index(id).filter(|index| index.constraint) else { return Ok(()) };
         let (name, owner) = (&index.name, &table.name);
-        let message =
-            format!("cannot drop index {name} because constraint {name} on table {owner} requires it");
+        let message = format!("cannot drop index {name} because constraint {name} on table {owner} requires it");
         let hint = format!("You can drop constraint {name} on table {owner} instead.");
         Err(Error::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message).with_hint(hint))
     }
@@ -490,7 +491,12 @@ impl Binder<'_> {
             }
         }
         let span = truncate.table_names.first().map_or(Span::empty(), |target| name_span(&target.name));
-        self.refuse(truncate.partitions.is_some() || truncate.if_exists, "this clause of TRUNCATE", "Leave it out.", span)?;
+        self.refuse(
+            truncate.partitions.is_some() || truncate.if_exists,
+            "this clause of TRUNCATE",
+            "Leave it out.",
+            span,
+        )?;
         let cascade = matches!(truncate.cascade, Some(ast::CascadeOption::Cascade));
         if !cascade {
             self.refuse_referenced(&tables)?;
@@ -502,7 +508,9 @@ impl Binder<'_> {
     fn refuse_referenced(&self, tables: &[Arc<Table>]) -> Result<()> {
         for table in tables {
             let outside = table.referenced_by.iter().find(|reference| tables.iter().all(|t| t.id != reference.child));
-            let Some(child) = outside.and_then(|reference| self.context.catalog.table(reference.child)) else { continue };
+            let Some(child) = outside.and_then(|reference| self.context.catalog.table(reference.child)) else {
+                continue;
+            };
             let message = "cannot truncate a table referenced in a foreign key constraint";
             let detail = format!("Table \"{}\" references \"{}\".", child.name, table.name);
             let hint = format!("Truncate table \"{}\" at the same time, or use TRUNCATE ... CASCADE.", child.name);

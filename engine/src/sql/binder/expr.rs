@@ -228,14 +228,7 @@ impl Binder<'_> {
         Ok(Expr::Like { input: Box::new(input), pattern: Box::new(pattern), escape, case_insensitive, negated })
     }
 
-    fn regex(
-        &mut self,
-        input: Expr,
-        pattern: Expr,
-        case_insensitive: bool,
-        negated: bool,
-        span: Span,
-    ) -> Result<Expr> {
+    fn regex(&mut self, input: Expr, pattern: Expr, case_insensitive: bool, negated: bool, span: Span) -> Result<Expr> {
         let (input, pattern) = self.texts("~", input, pattern, span)?;
         Ok(Expr::Regex { input: Box::new(input), pattern: Box::new(pattern), case_insensitive, negated })
     }
@@ -317,8 +310,24 @@ impl Binder<'_> {
 
     fn subscripts(&mut self, root: &ast::Expr, chain: &[ast::AccessExpr]) -> Result<Expr> {
         let span = root.span();
-        // `schema.table.column` with a subscript arrives as a chain of names.
-        let array = self.expr(root)?;
+        // `table.column[1]` arrives as a name followed by names and subscripts.
+        let mut names: Vec<ast::Ident> = match root {
+            ast::Expr::Identifier(name) => vec![name.clone()],
+            ast::Expr::CompoundIdentifier(names) => names.clone(),
+            _ => Vec::new(),
+        };
+        let more = chain.iter().map_while(|access| match access {
+            ast::AccessExpr::Dot(ast::Expr::Identifier(name)) if !names.is_empty() => Some(name.clone()),
+            _ => None,
+        });
+        let more: Vec<ast::Ident> = more.collect();
+        let chain = &chain[more.len()..];
+        let array = if more.is_empty() {
+            self.expr(root)?
+        } else {
+            names.extend(more);
+            self.qualified_column(&names)?
+        };
         let array = match array.ty() {
             Type::Unknown => self.decided(array)?,
             _ => array,
@@ -335,10 +344,8 @@ impl Binder<'_> {
         match array.ty().element().cloned() {
             Some(ty) => Ok(Expr::Subscript { array: Box::new(array), indexes, ty }),
             None => {
-                let message = format!(
-                    "cannot subscript type {} because it does not support subscripting",
-                    array.ty().sql_name()
-                );
+                let message =
+                    format!("cannot subscript type {} because it does not support subscripting", array.ty().sql_name());
                 self.fail(SqlState::DATATYPE_MISMATCH, message, span)
             }
         }
@@ -363,9 +370,10 @@ pub(super) fn compare_op(op: &B) -> Option<CompareOp> {
         B::LtEq => Some(CompareOp::Le),
         B::Gt => Some(CompareOp::Gt),
         B::GtEq => Some(CompareOp::Ge),
-        B::PGCustomBinaryOperator(name) => name.last().and_then(|symbol| named_operator(symbol)).and_then(|op| {
-            if matches!(op, B::PGCustomBinaryOperator(_)) { None } else { compare_op(&op) }
-        }),
+        B::PGCustomBinaryOperator(name) => name
+            .last()
+            .and_then(|symbol| named_operator(symbol))
+            .and_then(|op| if matches!(op, B::PGCustomBinaryOperator(_)) { None } else { compare_op(&op) }),
         _ => None,
     }
 }

@@ -244,7 +244,8 @@ impl Binder<'_> {
             }
             Relation::Sequence(_) => {
                 let hint = "Use nextval, currval or pg_sequences.";
-                Err(self.at(Error::unsupported("reading a sequence as a table is not supported", hint), name_span(name)))
+                Err(self
+                    .at(Error::unsupported("reading a sequence as a table is not supported", hint), name_span(name)))
             }
         }
     }
@@ -316,7 +317,8 @@ impl Binder<'_> {
             match arg {
                 ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => bound.push(self.expr(expr)?),
                 _ => {
-                    let error = Error::unsupported("this form of argument is not supported", "Give arguments by place.");
+                    let error =
+                        Error::unsupported("this form of argument is not supported", "Give arguments by place.");
                     return Err(self.at(error, span));
                 }
             }
@@ -339,7 +341,9 @@ impl Binder<'_> {
                 (function, args, columns)
             }
             None => match self.call(name, args, span)? {
-                Expr::Call { function, args, ty } => (TableFunction::Scalar(function), args, vec![(name.to_string(), ty)]),
+                Expr::Call { function, args, ty } => {
+                    (TableFunction::Scalar(function), args, vec![(name.to_string(), ty)])
+                }
                 _ => return Err(self.at(Error::unsupported("a cast cannot stand in FROM", "Use SELECT."), span)),
             },
         };

@@ -18,7 +18,8 @@ impl Binder<'_> {
         let exprs = match group_by {
             ast::GroupByExpr::Expressions(exprs, modifiers) if modifiers.is_empty() => exprs,
             other => {
-                return Err(self.at(Error::unsupported("this form of GROUP BY is not supported", "Name the keys."), other.span()));
+                return Err(self
+                    .at(Error::unsupported("this form of GROUP BY is not supported", "Name the keys."), other.span()));
             }
         };
         if exprs.is_empty() {
@@ -123,7 +124,8 @@ impl Binder<'_> {
             Some(facts) => format!("{}.{}", facts.table, facts.name),
             None => "?".to_string(),
         };
-        let message = format!("column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function");
+        let message =
+            format!("column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function");
         let error = Error::new(SqlState::GROUPING_ERROR, message);
         match self.seen.get(&id) {
             Some(span) => self.at(error, *span),
@@ -143,7 +145,8 @@ impl Binder<'_> {
         let mut found = BTreeSet::new();
         let Some(level) = self.levels.last() else { return found };
         for table in &level.scope.tables {
-            let origin = |column: &super::scope::ScopeColumn| self.facts.get(&column.col.id).and_then(|facts| facts.origin);
+            let origin =
+                |column: &super::scope::ScopeColumn| self.facts.get(&column.col.id).and_then(|facts| facts.origin);
             let Some((id, _)) = table.columns.first().and_then(origin) else { continue };
             let Some(descriptor) = self.context.catalog.table(id) else { continue };
             let keyed = descriptor.has_primary_key()

@@ -121,7 +121,12 @@ impl Binder<'_> {
         })
     }
 
-    fn insert_rows(&mut self, table: &Arc<Table>, targets: &[usize], rows: &[ast::Parens<Vec<ast::Expr>>]) -> Result<Query> {
+    fn insert_rows(
+        &mut self,
+        table: &Arc<Table>,
+        targets: &[usize],
+        rows: &[ast::Parens<Vec<ast::Expr>>],
+    ) -> Result<Query> {
         let defaults = self.defaults(table)?;
         let given = rows.first().map_or(0, |row| row.content.len());
         let cells = cells(table, &targets[..given.min(targets.len())]);

@@ -68,9 +68,8 @@ impl Binder<'_> {
     /// `INTERVAL '1 day'`, `INTERVAL '1' DAY`.
     pub(super) fn interval(&mut self, interval: &ast::Interval) -> Result<Expr> {
         let span = interval.value.span();
-        let refused = || {
-            Error::unsupported("this form of interval literal is not supported", "Write INTERVAL '1 day 02:03:04'.")
-        };
+        let refused =
+            || Error::unsupported("this form of interval literal is not supported", "Write INTERVAL '1 day 02:03:04'.");
         if interval.last_field.is_some() || interval.leading_precision.is_some() {
             return Err(self.at(refused(), span));
         }

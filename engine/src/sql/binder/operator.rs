@@ -10,7 +10,7 @@
 use super::Binder;
 use crate::error::{Error, Result, SqlState};
 use crate::sql::plan::{CompareOp, Expr, Operator};
-use crate::sql::types::{CastKind, Category, Type, can_cast};
+use crate::sql::types::{CastKind, Category, Type, Value, can_cast};
 use sqlparser::tokenizer::Span;
 
 impl Binder<'_> {
@@ -21,6 +21,8 @@ impl Binder<'_> {
 
     /// Casts both sides to the type that they are compared in; 42883 if there is none.
     pub(super) fn comparable(&mut self, symbol: &str, left: Expr, right: Expr, span: Span) -> Result<(Expr, Expr)> {
+        let right = narrowed(right, left.ty());
+        let left = narrowed(left, right.ty());
         let Some(ty) = comparison_type(left.ty(), right.ty()) else {
             return Err(self.no_operator(symbol, left.ty(), right.ty(), span));
         };
@@ -61,8 +63,10 @@ impl Binder<'_> {
             }
             return Err(self.no_operator(op.symbol(), left.ty(), right.ty(), span));
         };
-        let left = self.coerce(left, &left_type, CastKind::Implicit, span)?;
-        let right = self.coerce(right, &right_type, CastKind::Implicit, span)?;
+        // `text || anything` takes the other side's text form.
+        let kind = if op == Operator::Concat { CastKind::Assignment } else { CastKind::Implicit };
+        let left = self.coerce(left, &left_type, kind, span)?;
+        let right = self.coerce(right, &right_type, kind, span)?;
         Ok(Expr::Binary { op, left: Box::new(left), right: Box::new(right), ty })
     }
 
@@ -74,10 +78,13 @@ impl Binder<'_> {
         };
         let ty = input.ty().clone();
         if !ty.is_number() && !matches!(ty, Type::Interval(_)) {
-            let error = Error::new(SqlState::UNDEFINED_FUNCTION, format!("operator does not exist: - {}", ty.sql_name()))
-                .with_hint(
-                    "No operator matches the given name and argument type. You might need to add an explicit type cast.",
-                );
+            let error = Error::new(
+                SqlState::UNDEFINED_FUNCTION,
+                format!("operator does not exist: - {}", ty.sql_name()),
+            )
+            .with_hint(
+                "No operator matches the given name and argument type. You might need to add an explicit type cast.",
+            );
             return Err(self.at(error, span));
         }
         if let Expr::Literal { value, .. } = &input
@@ -86,6 +93,24 @@ impl Binder<'_> {
             return Ok(Expr::literal(negated, ty));
         }
         Ok(Expr::Negate { input: Box::new(input), ty: ty.without_modifiers() })
+    }
+}
+
+/// An integer constant in the type of what it is compared with, if it fits: then the other side needs no cast.
+fn narrowed(expr: Expr, other: &Type) -> Expr {
+    let Expr::Literal { value, ty } = &expr else { return expr };
+    if !ty.is_integer() || ty == other {
+        return expr;
+    }
+    let number = value.as_i64();
+    let value = match other {
+        Type::Int2 => number.and_then(|number| i16::try_from(number).ok()).map(Value::Int2),
+        Type::Int4 => number.and_then(|number| i32::try_from(number).ok()).map(Value::Int4),
+        _ => None,
+    };
+    match value {
+        Some(value) => Expr::literal(value, other.clone()),
+        None => expr,
     }
 }
 

@@ -90,7 +90,9 @@ impl Binder<'_> {
             let (query, mut names) = bound?;
             if data_changing(&cte.query).is_some() {
                 let hint = "Run the statements one after the other in a transaction.";
-                return Err(self.at(Error::unsupported("changing rows in WITH is not supported", hint), cte.alias.name.span));
+                return Err(
+                    self.at(Error::unsupported("changing rows in WITH is not supported", hint), cte.alias.name.span)
+                );
             }
             if cte.alias.columns.len() > names.len() {
                 let message = format!(
@@ -143,7 +145,12 @@ impl Binder<'_> {
                 let all = match set_quantifier {
                     ast::SetQuantifier::All => true,
                     ast::SetQuantifier::None | ast::SetQuantifier::Distinct => false,
-                    _ => return Err(Error::unsupported("set operations by name are not supported", "Order the columns.")),
+                    _ => {
+                        return Err(Error::unsupported(
+                            "set operations by name are not supported",
+                            "Order the columns.",
+                        ));
+                    }
                 };
                 let operation = match op {
                     ast::SetOperator::Union => SetOperation::Union,
@@ -210,7 +217,11 @@ impl Binder<'_> {
             let bound = self.exprs(&row.content)?;
             if rows.first().is_some_and(|first| first.len() != bound.len()) {
                 let message = "VALUES lists must all be the same length".to_string();
-                return self.fail(SqlState::SYNTAX_ERROR, message, row.content.first().map_or(Span::empty(), |e| e.span()));
+                return self.fail(
+                    SqlState::SYNTAX_ERROR,
+                    message,
+                    row.content.first().map_or(Span::empty(), |e| e.span()),
+                );
             }
             rows.push(bound);
         }
@@ -291,7 +302,10 @@ impl Binder<'_> {
                 (limit.as_ref(), offset.as_ref().map(|offset| &offset.value))
             }
             Some(other) => {
-                return Err(self.at(Error::unsupported("this form of LIMIT is not supported", "Use LIMIT n OFFSET m."), other.span()));
+                return Err(self.at(
+                    Error::unsupported("this form of LIMIT is not supported", "Use LIMIT n OFFSET m."),
+                    other.span(),
+                ));
             }
         };
         let mut limit = limit.map(|limit| self.count(limit, "LIMIT")).transpose()?;
@@ -387,4 +401,3 @@ pub(super) fn lock_tables(rel: &mut Rel, of: Option<&str>, wanted: Lock) -> bool
         _ => false,
     }
 }
-

@@ -33,7 +33,9 @@ impl Binder<'_> {
             return self.quantified_subquery(left, op, false, query, span);
         }
         let Some(right) = row_fields(right) else {
-            return Err(self.at(Error::unsupported("a row can be compared with a row only", "Write (a, b) = (c, d)."), span));
+            return Err(
+                self.at(Error::unsupported("a row can be compared with a row only", "Write (a, b) = (c, d)."), span)
+            );
         };
         let (left, right) = (self.exprs(left)?, self.exprs(right)?);
         self.same_length(left.len(), right.len(), span)?;
@@ -129,6 +131,13 @@ impl Binder<'_> {
             };
             return self.quantified_subquery(left, op, all, query, span);
         }
+        // A list in brackets is a list.
+        if let (ast::Expr::Array(list), CompareOp::Eq, false) = (unnest(right), op, all)
+            && !list.elem.is_empty()
+            && !list.elem.iter().any(|elem| matches!(elem, ast::Expr::Array(_)))
+        {
+            return self.in_list(left, &list.elem, false);
+        }
         let left = self.expr(left)?;
         let array = self.expr(unnest(right))?;
         let element = match array.ty() {
@@ -175,7 +184,6 @@ impl Binder<'_> {
         let kind = SubqueryKind::Quantified { left, op, all };
         Ok(Expr::Subquery(Box::new(Subquery { kind, query, ty: Type::Bool })))
     }
-
 }
 
 fn row_comparison(op: CompareOp, mut pairs: Vec<(Expr, Expr)>) -> Expr {

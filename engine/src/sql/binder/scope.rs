@@ -170,7 +170,13 @@ impl Binder<'_> {
         let (schema, table, column) = match names.as_slice() {
             [table, column] => (None, table, column),
             [schema, table, column] | [_, schema, table, column] => (Some(schema.as_str()), table, column),
-            _ => return self.fail(SqlState::SYNTAX_ERROR, "improper qualified name (too many dotted names)".into(), span),
+            _ => {
+                return self.fail(
+                    SqlState::SYNTAX_ERROR,
+                    "improper qualified name (too many dotted names)".into(),
+                    span,
+                );
+            }
         };
         let Some(found) = self.scope_table(schema, table) else {
             return Err(self.no_table(schema, table, span));
@@ -196,8 +202,7 @@ impl Binder<'_> {
 
     pub(super) fn no_table(&self, schema: Option<&str>, table: &str, span: Span) -> Error {
         let shown = schema.map_or(table.to_string(), |schema| format!("{schema}.{table}"));
-        let error =
-            Error::new(SqlState::UNDEFINED_TABLE, format!("missing FROM-clause entry for table \"{shown}\""));
+        let error = Error::new(SqlState::UNDEFINED_TABLE, format!("missing FROM-clause entry for table \"{shown}\""));
         let aliases = self.levels.iter().flat_map(|level| level.scope.tables.iter().map(|table| table.alias.as_str()));
         let error = match closest(table, aliases) {
             Some(near) => error.with_hint(format!("Perhaps you meant to reference the table alias \"{near}\".")),

@@ -28,7 +28,11 @@ enum Key {
 }
 
 impl Binder<'_> {
-    pub(super) fn select(&mut self, select: &ast::Select, order_by: &[ast::OrderByExpr]) -> Result<(Query, Vec<String>)> {
+    pub(super) fn select(
+        &mut self,
+        select: &ast::Select,
+        order_by: &[ast::OrderByExpr],
+    ) -> Result<(Query, Vec<String>)> {
         self.refuse_select(select)?;
         let (rel, scope) = self.from_clause(&select.from)?;
         self.levels.push(Level::with_scope("SELECT", scope));
@@ -234,7 +238,9 @@ impl Binder<'_> {
                 }
                 other => {
                     let hint = "Use expressions, aliases and *.";
-                    return Err(self.at(Error::unsupported("this item is not supported in a select list", hint), other.span()));
+                    return Err(
+                        self.at(Error::unsupported("this item is not supported in a select list", hint), other.span())
+                    );
                 }
             }
         }

@@ -51,7 +51,7 @@ fn parse_part(text: &str) -> Option<(String, &str)> {
 
 /// The candidate that is most like `name`, if one is near enough to be a slip of the keys.
 pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (name.chars().count() / 3).clamp(1, 3);
+    let limit = (name.chars().count() / 3).min(3);
     candidates
         .into_iter()
         .filter(|candidate| *candidate != name && candidate.len().abs_diff(name.len()) <= limit)
@@ -100,6 +100,7 @@ impl ObjectNames for CatalogNames {
             }
             (ObjectKind::Schema, [name]) => self.view.schema_named(self.path.database, name).map(|id| id.0),
             (ObjectKind::Role, [name]) => self.view.role_named(name).map(|role| role.id.0),
+            (ObjectKind::Function, [name] | ["pg_catalog", name]) => function_oid(name),
             _ => None,
         }
     }
@@ -116,11 +117,18 @@ impl ObjectNames for CatalogNames {
                 Some(format!("{}.{name}", quote_ident(schema)))
             }
             ObjectKind::Schema => self.view.schema_name(super::SchemaId(oid)).map(quote_ident),
-            ObjectKind::Role => {
-                self.view.roles().find(|role| role.id.0 == oid).map(|role| quote_ident(&role.name))
-            }
+            ObjectKind::Role => self.view.roles().find(|role| role.id.0 == oid).map(|role| quote_ident(&role.name)),
             ObjectKind::Function => None,
         }
+    }
+}
+
+/// OIDs of functions by which drivers tell types, as PostgreSQL has them.
+fn function_oid(name: &str) -> Option<u32> {
+    match name {
+        "array_in" => Some(750),
+        "now" => Some(1299),
+        _ => None,
     }
 }
 

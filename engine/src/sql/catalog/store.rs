@@ -1,11 +1,14 @@
 //! The catalog in the map, and the newest version of it that a node has read.
 //!
 //! ```text
+//!   03 'c' 'a'                                  the next id (4, BE)
+//!   03 'c' 'b' sequence id (4, BE)              state of a sequence
 //!   03 'c' 'd' id (4, BE)                       descriptor
 //!   03 'c' 'n' kind parent (4, BE) name         id of the object of that name (4, BE); so that names are unique
-//!   03 'c' 'i'                                  the next id (4, BE)
-//!   03 'c' 's' sequence id (4, BE)              state of a sequence
 //! ```
+//! What changes without a change of the catalog comes first: the reads of a large transaction are merged into wide spans,
+//! from its first catalog key to its last row, and must not meet the counters that it moved itself.
+//!
 //! A node keeps one [`CatalogView`]. The oracle shows every transaction the ID of the newest catalog change; a node whose
 //! view is older reads the descriptors again at the transaction's S, and so meets the intents of a change under way.
 //!
@@ -57,7 +60,7 @@ pub fn descriptor_key(id: u32) -> Vec<u8> {
 
 /// The key of the state of a sequence.
 pub fn sequence_key(id: SequenceId) -> Vec<u8> {
-    key(b's', id.0)
+    key(b'b', id.0)
 }
 
 /// The key of a name.
@@ -75,7 +78,7 @@ pub fn name_key(kind: NameKind, parent: u32, name: &str) -> Vec<u8> {
 }
 
 fn next_id_key() -> Vec<u8> {
-    vec![CATALOG_PREFIX, CATALOG, b'i']
+    vec![CATALOG_PREFIX, CATALOG, b'a']
 }
 
 /// All descriptors.

@@ -41,7 +41,7 @@ pub struct Notice {
 
 impl Notice {
     /// A NOTICE with code 00000.
-    pub fn notice(message: impl Into<String>) -> Notice {
+    pub fn new(message: impl Into<String>) -> Notice {
         Notice {
             severity: Severity::Notice,
             sqlstate: SqlState::SUCCESSFUL_COMPLETION,
@@ -53,6 +53,6 @@ impl Notice {
 
     /// A WARNING.
     pub fn warning(sqlstate: SqlState, message: impl Into<String>) -> Notice {
-        Notice { severity: Severity::Warning, sqlstate, ..Notice::notice(message) }
+        Notice { severity: Severity::Warning, sqlstate, ..Notice::new(message) }
     }
 }

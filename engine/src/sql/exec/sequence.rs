@@ -1,7 +1,7 @@
 //! Sequences: values are handed out by the node from blocks that it takes in transactions of their own.
 //!
 //! ```text
-//!   catalog range    03 's' sequence id ─► last value taken by any node, and whether it has been given out
+//!   catalog range    store::sequence_key  ─► last value taken by any node, and whether it has been given out
 //!   node             block: next value, values left                        lost when the node stops: gaps, as in PostgreSQL
 //! ```
 //! Invariant: a value is given out once, unless the sequence cycles or was set back.

@@ -41,8 +41,11 @@ fn retry(reason: &RetryReason) -> Error {
         RetryReason::WriteConflict { .. } => "could not serialize access due to concurrent update",
         _ => "could not serialize access due to read/write dependencies among transactions",
     };
-    let detail = format!("Reason: {reason}.");
-    Error::new(SqlState::SERIALIZATION_FAILURE, message).with_detail(detail).with_hint(RETRY_HINT)
+    let error = Error::new(SqlState::SERIALIZATION_FAILURE, message).with_hint(RETRY_HINT);
+    match reason {
+        RetryReason::WriteConflict { .. } => error,
+        other => error.with_detail(format!("Reason: {other}.")),
+    }
 }
 
 /// Whether READ COMMITTED asks to run the statement again.

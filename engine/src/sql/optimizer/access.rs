@@ -49,7 +49,7 @@ pub(super) struct Wish<'a> {
     pub(super) conjuncts: &'a [Expr],
     /// Columns that are known before the scan starts; columns of no relation here count as known as well.
     pub(super) local: &'a BTreeSet<ColId>,
-    /// Columns that are read by anyone.
+    /// Columns that are read by others than the conditions.
     pub(super) needed: &'a BTreeSet<ColId>,
     pub(super) order: &'a Order,
     /// Few rows are wanted (LIMIT).
@@ -66,8 +66,7 @@ enum Serves {
 
 /// The cheapest way.
 pub(super) fn choose(wish: &Wish<'_>) -> Path {
-    let served: Vec<Option<(usize, Serves)>> =
-        wish.conjuncts.iter().map(|conjunct| serves(wish, conjunct)).collect();
+    let served: Vec<Option<(usize, Serves)>> = wish.conjuncts.iter().map(|conjunct| serves(wish, conjunct)).collect();
     let mut best: Option<Path> = None;
     for index in wish.table.all_indexes().filter(|index| index.ready) {
         let path = path(wish, index, &served);
@@ -166,12 +165,12 @@ fn finish(wish: &Wish<'_>, index: &Index, places: &[usize], parts: Parts) -> Pat
     let Parts { spans, used, equal, bounds, multiplied } = parts;
     let is_primary = index.id == wish.table.primary.id;
     let primary = wish.table.key_places(&wish.table.primary);
-    let covers = |(place, col): (usize, &Col)| {
-        !wish.needed.contains(&col.id) || places.contains(&place) || primary.contains(&place)
-    };
-    let decodes = decodes_exactly(wish, places) && decodes_exactly(wish, &primary);
+    let needed = needed_with(wish, &used);
+    let covers =
+        |(place, col): (usize, &Col)| !needed.contains(&col.id) || places.contains(&place) || primary.contains(&place);
+    let decodes = decodes_exactly(wish, &needed, places) && decodes_exactly(wish, &needed, &primary);
     let fetch = !is_primary && !(decodes && wish.columns.iter().enumerate().all(covers));
-    let rows = cost::index_rows(wish.table, index, equal, bounds) * spans.len() as f64;
+    let rows = cost::index_rows(index, equal, bounds) * spans.len() as f64;
     let is_point = index.unique && equal == places.len() && spans.len() == 1;
     let (order, reverse) = provided_order(wish, index, places, equal, multiplied);
     let satisfies = wish.order.is_empty() || satisfied(&order, wish.order);
@@ -189,10 +188,21 @@ fn finish(wish: &Wish<'_>, index: &Index, places: &[usize], parts: Parts) -> Pat
     Path { index: index.id, spans, used, is_point, reverse, order, rows, cost, fetch, equal }
 }
 
+/// The columns that a scan must yield: those that others read, and those of the conditions that spans do not imply.
+pub(super) fn needed_with(wish: &Wish<'_>, used: &[usize]) -> BTreeSet<ColId> {
+    let mut needed = wish.needed.clone();
+    for (at, conjunct) in wish.conjuncts.iter().enumerate() {
+        if !used.contains(&at) {
+            needed.extend(columns_of(conjunct));
+        }
+    }
+    needed
+}
+
 /// Keys of char(n) and numeric do not keep the value's display form: such columns are fetched from the row.
-fn decodes_exactly(wish: &Wish<'_>, places: &[usize]) -> bool {
-    let needed = |place: &&usize| wish.columns.get(**place).is_some_and(|col| wish.needed.contains(&col.id));
-    places.iter().filter(needed).all(|place| {
+fn decodes_exactly(wish: &Wish<'_>, needed: &BTreeSet<ColId>, places: &[usize]) -> bool {
+    let is_needed = |place: &&usize| wish.columns.get(**place).is_some_and(|col| needed.contains(&col.id));
+    places.iter().filter(is_needed).all(|place| {
         !matches!(
             wish.table.columns[*place].ty,
             Type::Char(_) | Type::Numeric(_) | Type::Json | Type::Jsonb | Type::Array(_) | Type::Record
@@ -253,13 +263,7 @@ fn bound_spans(
 }
 
 /// The order in which rows come, and whether the scan must run backwards to give the wanted one.
-fn provided_order(
-    wish: &Wish<'_>,
-    index: &Index,
-    places: &[usize],
-    equal: usize,
-    multiplied: bool,
-) -> (Order, bool) {
+fn provided_order(wish: &Wish<'_>, index: &Index, places: &[usize], equal: usize, multiplied: bool) -> (Order, bool) {
     let id = |place: usize| wish.columns[place].id;
     // Fixed columns have one value: they fit any order. Several spans are read in the order of the index as well, but
     // then the fixed columns vary.

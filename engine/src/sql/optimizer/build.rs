@@ -18,7 +18,7 @@ use crate::sql::plan::{
     AggregateCall, AggregateFunction, Expr, IndexSpan, InitPlan, Lock, Node, NodeKind, SortKey, TableFunction,
 };
 use crate::sql::types::{Type, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// An operator and the columns of its rows.
@@ -54,7 +54,6 @@ pub(super) struct Planner {
     pub(super) next_col: ColId,
     /// Layouts of the rows outside, the nearest last.
     pub(super) outer: Vec<Vec<ColId>>,
-    pub(super) types: BTreeMap<ColId, Type>,
     pub(super) init: Vec<InitPlan>,
     pub(super) cte_queries: Vec<Option<Query>>,
     pub(super) cte_nodes: Vec<Option<Node>>,
@@ -66,7 +65,6 @@ impl Planner {
         Planner {
             next_col,
             outer: Vec::new(),
-            types: BTreeMap::new(),
             init: Vec::new(),
             cte_queries: ctes.into_iter().map(Some).collect(),
             cte_nodes,
@@ -74,8 +72,7 @@ impl Planner {
     }
 
     pub(super) fn finish(self) -> (Vec<InitPlan>, Vec<Node>) {
-        let unused = || Node { kind: NodeKind::Values { rows: Vec::new() }, types: Vec::new(), rows: 0.0 };
-        (self.init, self.cte_nodes.into_iter().map(|node| node.unwrap_or_else(unused)).collect())
+        (self.init, self.cte_nodes.into_iter().map(|node| node.unwrap_or_else(nothing)).collect())
     }
 
     pub(super) fn new_col(&mut self) -> ColId {
@@ -112,7 +109,14 @@ impl Planner {
     }
 
     fn project(&mut self, built: Built, exprs: Vec<Expr>, types: Vec<Type>, layout: Vec<ColId>) -> Built {
-        let Built { node, order, .. } = built;
+        let Built { mut node, order, .. } = built;
+        let mut exprs = exprs;
+        if let NodeKind::Project { input, exprs: inner } = &mut node.kind
+            && may_merge(&exprs, inner)
+        {
+            exprs.iter_mut().for_each(|expr| put_in(expr, inner));
+            node = std::mem::replace(&mut **input, nothing());
+        }
         let rows = node.rows;
         Built { node: Node { kind: NodeKind::Project { input: Box::new(node), exprs }, types, rows }, layout, order }
     }
@@ -126,9 +130,10 @@ impl Planner {
                 *slot = place;
                 return;
             }
-            let outside = self.outer.iter().rev().enumerate().find_map(|(depth, layout)| {
-                layout.iter().position(|id| id == slot).map(|place| (depth + 1, place))
-            });
+            let outside =
+                self.outer.iter().rev().enumerate().find_map(|(depth, layout)| {
+                    layout.iter().position(|id| id == slot).map(|place| (depth + 1, place))
+                });
             match outside {
                 Some((depth, place)) => *part = Expr::Outer { depth, slot: place, ty: ty.clone() },
                 None => missing = Some(*slot),
@@ -164,11 +169,13 @@ impl Planner {
                 self.filter(built, conjuncts)
             }
             Rel::Virtual { table, columns } => {
-                let needed = Want { columns: want.columns.clone(), ..Want::default() }.and_exprs(&conjuncts);
-                let places: Vec<usize> = (0..columns.len()).filter(|place| needed.columns.contains(&columns[*place].id)).collect();
+                let needed = Want::columns(want.columns.clone()).and_exprs(&conjuncts);
+                let places: Vec<usize> =
+                    (0..columns.len()).filter(|place| needed.columns.contains(&columns[*place].id)).collect();
                 let layout = places.iter().map(|place| columns[*place].id).collect();
                 let types = places.iter().map(|place| columns[*place].ty.clone()).collect();
-                let node = Node { kind: NodeKind::VirtualScan { table, columns: places }, types, rows: cost::VIRTUAL_ROWS };
+                let node =
+                    Node { kind: NodeKind::VirtualScan { table, columns: places }, types, rows: cost::VIRTUAL_ROWS };
                 self.filter(Built { node, layout, order: Order::new() }, conjuncts)
             }
             Rel::Cte { index, name, columns } => {
@@ -271,8 +278,9 @@ impl Planner {
         conjuncts: Vec<Expr>,
         want: &Want,
     ) -> Result<Built> {
-        let (later, own): (Vec<Expr>, Vec<Expr>) = conjuncts.into_iter().partition(has_subquery);
-        let needed = Want { columns: want.columns.clone(), ..Want::default() }.and_exprs(own.iter().chain(&later)).columns;
+        let holds = |conjunct: &Expr| !is_known_not_null(conjunct, &table, &columns);
+        let (later, own): (Vec<Expr>, Vec<Expr>) = conjuncts.into_iter().filter(holds).partition(has_subquery);
+        let needed = Want::columns(want.columns.clone()).and_exprs(&later).columns;
         let local = columns.iter().map(|col| col.id).collect();
         // A lock is taken on the row itself.
         let path = access::choose(&Wish {
@@ -291,7 +299,7 @@ impl Planner {
         self.filter(built, later)
     }
 
-    /// A scan by `path`; expressions of spans read the row `known` (of a lookup join), or nothing.
+    /// A scan by `path` that yields the `needed` columns and those of its own filter; expressions of spans read the row `known` (of a lookup join), or nothing.
     #[allow(clippy::too_many_arguments, reason = "one call site per kind of scan, each with all of these at hand")]
     pub(super) fn scan(
         &mut self,
@@ -304,6 +312,9 @@ impl Planner {
         known: &[ColId],
     ) -> Result<Built> {
         let TableSource { table, columns, alias, lock } = source;
+        let unused =
+            conjuncts.iter().enumerate().filter(|(at, _)| !path.used.contains(at)).map(|(_, conjunct)| conjunct);
+        let needed = Want::columns(needed.clone()).and_exprs(unused).columns;
         let places: Vec<usize> = (0..columns.len()).filter(|place| needed.contains(&columns[*place].id)).collect();
         let layout: Vec<ColId> = places.iter().map(|place| columns[*place].id).collect();
         let mut filter = Vec::new();
@@ -357,14 +368,15 @@ impl Planner {
     fn extend(&mut self, input: Rel, columns: Vec<(Col, Expr)>, conjuncts: Vec<Expr>, want: &Want) -> Result<Built> {
         let own: BTreeSet<ColId> = columns.iter().map(|(col, _)| col.id).collect();
         let (mut down, mut here) = (Vec::new(), Vec::new());
-        for conjunct in conjuncts {
+        for mut conjunct in conjuncts {
+            repeat_cheap(&mut conjunct, &columns);
             if columns_of(&conjunct).is_disjoint(&own) { down.push(conjunct) } else { here.push(conjunct) }
         }
-        let used = Want { columns: want.columns.clone(), ..Want::default() }.and_exprs(&here).columns;
+        let used = Want::columns(want.columns.clone()).and_exprs(&here).columns;
         let columns: Vec<(Col, Expr)> = columns.into_iter().filter(|(col, _)| used.contains(&col.id)).collect();
         let mut below = Want {
             columns: used.iter().filter(|id| !own.contains(id)).copied().collect(),
-            order: want.order.clone(),
+            order: want.order.iter().map(|(id, descending)| (renamed(*id, &columns), *descending)).collect(),
             limit: want.limit.clone().filter(|_| here.is_empty()),
         };
         below = below.and_exprs(columns.iter().map(|(_, expr)| expr));
@@ -373,6 +385,13 @@ impl Planner {
             below.limit = None;
         }
         let mut built = self.build(input, down, &below)?;
+        if columns.is_empty() {
+            return self.filter(built, here);
+        }
+        // Rows in the order of a column are in the order of its copy.
+        for key in &mut built.order {
+            key.0 = want.order.iter().map(|(id, _)| *id).find(|id| renamed(*id, &columns) == key.0).unwrap_or(key.0);
+        }
         let mut computed = Vec::with_capacity(columns.len());
         for (col, expr) in columns {
             let lifted = self.lift(expr, &mut built)?;
@@ -449,10 +468,13 @@ impl Planner {
             .filter(|(col, expr)| matches!(expr, Expr::Column { slot, .. } if *slot == col.id))
             .map(|(col, _)| col.id)
             .collect();
-        let made: BTreeSet<ColId> = groups.iter().map(|(col, _)| col.id).chain(aggregates.iter().map(|(col, _)| col.id)).collect();
+        let made: BTreeSet<ColId> =
+            groups.iter().map(|(col, _)| col.id).chain(aggregates.iter().map(|(col, _)| col.id)).collect();
         let goes_down = |conjunct: &Expr| {
             let used = columns_of(conjunct);
-            !groups.is_empty() && used.iter().all(|id| plain.contains(id) || !made.contains(id)) && !has_subquery(conjunct)
+            !groups.is_empty()
+                && used.iter().all(|id| plain.contains(id) || !made.contains(id))
+                && !has_subquery(conjunct)
         };
         let (down, here): (Vec<Expr>, Vec<Expr>) = conjuncts.into_iter().partition(goes_down);
         let kept = Want::columns(want.columns.clone()).and_exprs(&here).columns;
@@ -501,7 +523,9 @@ impl Planner {
         }
         let mut calls = Vec::with_capacity(aggregates.len());
         for (col, mut call) in aggregates {
-            for expr in call.args.iter_mut().chain(&mut call.filter).chain(call.order_by.iter_mut().map(|key| &mut key.expr)) {
+            for expr in
+                call.args.iter_mut().chain(&mut call.filter).chain(call.order_by.iter_mut().map(|key| &mut key.expr))
+            {
                 let taken = std::mem::replace(expr, Expr::bool(true));
                 *expr = self.lift(taken, &mut built)?;
             }
@@ -510,7 +534,9 @@ impl Planner {
             calls.push(call);
         }
         for call in &mut calls {
-            for expr in call.args.iter_mut().chain(&mut call.filter).chain(call.order_by.iter_mut().map(|key| &mut key.expr)) {
+            for expr in
+                call.args.iter_mut().chain(&mut call.filter).chain(call.order_by.iter_mut().map(|key| &mut key.expr))
+            {
                 let taken = std::mem::replace(expr, Expr::bool(true));
                 *expr = self.slots(taken, &built.layout)?;
             }
@@ -568,7 +594,11 @@ impl Planner {
             return self.filter(built, conjuncts);
         }
         let types = built.node.types.clone();
-        let most = limit.as_ref().and_then(Expr::as_literal).and_then(Value::as_i64).map_or(built.node.rows, |most| most as f64);
+        let most = limit
+            .as_ref()
+            .and_then(Expr::as_literal)
+            .and_then(Value::as_i64)
+            .map_or(built.node.rows, |most| most as f64);
         let rows = built.node.rows.min(most.max(1.0));
         let kind = NodeKind::Limit { input: Box::new(built.node), limit, offset };
         let built = Built { node: Node { kind, types, rows }, layout: built.layout, order: built.order };
@@ -604,7 +634,8 @@ impl Planner {
                 self.filter(built, here)
             }
             Some(on) => {
-                let below = Want::columns(want.columns.union(&ids).copied().collect()).and_exprs(&on).and_exprs(&conjuncts);
+                let below =
+                    Want::columns(want.columns.union(&ids).copied().collect()).and_exprs(&on).and_exprs(&conjuncts);
                 let built = self.build(input, Vec::new(), &below)?;
                 let on = self.all_slots(on, &built.layout)?;
                 let types = built.node.types.clone();
@@ -640,6 +671,69 @@ impl Planner {
         let kind = NodeKind::SetOp { operation, all, left: Box::new(left), right: Box::new(right) };
         Ok(leaf(kind, &columns, rows))
     }
+}
+
+/// An operator without rows, to stand where another was taken from.
+pub(super) fn nothing() -> Node {
+    Node { kind: NodeKind::Values { rows: Vec::new() }, types: Vec::new(), rows: 0.0 }
+}
+
+/// Whether a projection can be computed from what is below another: nothing costly or volatile would be done twice.
+fn may_merge(exprs: &[Expr], inner: &[Expr]) -> bool {
+    let mut uses = vec![0_usize; inner.len()];
+    for expr in exprs {
+        expr.walk(&mut |part| {
+            if let Expr::Column { slot, .. } = part
+                && let Some(count) = uses.get_mut(*slot)
+            {
+                *count += 1;
+            }
+        });
+    }
+    let is_free = |expr: &Expr| matches!(expr, Expr::Column { .. } | Expr::Literal { .. } | Expr::Parameter { .. });
+    let is_volatile =
+        |expr: &Expr| expr.any(&mut |part| matches!(part, Expr::Call { function, .. } if function.is_volatile()));
+    inner.iter().zip(uses).all(|(expr, uses)| is_free(expr) || (uses <= 1 && !is_volatile(expr)))
+}
+
+/// Puts the expressions of a projection in the place of its slots.
+fn put_in(expr: &mut Expr, inner: &[Expr]) {
+    expr.transform(&mut |part| {
+        if let Expr::Column { slot, .. } = part
+            && let Some(found) = inner.get(*slot)
+        {
+            *part = found.clone();
+        }
+    });
+}
+
+/// The column that a computed column is a copy of; the column itself if it is none.
+fn renamed(id: ColId, columns: &[(Col, Expr)]) -> ColId {
+    columns
+        .iter()
+        .find_map(|(col, expr)| match expr {
+            Expr::Column { slot, .. } if col.id == id => Some(*slot),
+            _ => None,
+        })
+        .unwrap_or(id)
+}
+
+/// Puts the definitions of computed columns into a condition where that costs nothing.
+fn repeat_cheap(conjunct: &mut Expr, columns: &[(Col, Expr)]) {
+    conjunct.transform(&mut |part| {
+        let Expr::Column { slot, .. } = part else { return };
+        let definition = columns.iter().find(|(col, _)| col.id == *slot).map(|(_, expr)| expr);
+        if let Some(definition @ (Expr::Column { .. } | Expr::Literal { .. } | Expr::Parameter { .. })) = definition {
+            *part = definition.clone();
+        }
+    });
+}
+
+/// `x IS NOT NULL` of a column that is declared so.
+fn is_known_not_null(conjunct: &Expr, table: &Table, columns: &[Col]) -> bool {
+    let Expr::IsNull { input, negated: true } = conjunct else { return false };
+    let Expr::Column { slot, .. } = &**input else { return false };
+    columns.iter().position(|col| col.id == *slot).is_some_and(|place| !table.columns[place].nullable)
 }
 
 /// A table with what the query says of it.

@@ -70,7 +70,9 @@ impl Planner {
                 Self::flatten(*left, leaves, conjuncts);
                 Self::flatten(*right, leaves, conjuncts);
             }
-            Rel::Filter { input, predicate } if matches!(*input, Rel::Join { kind: JoinKind::Inner, lateral: false, .. }) => {
+            Rel::Filter { input, predicate }
+                if matches!(*input, Rel::Join { kind: JoinKind::Inner, lateral: false, .. }) =>
+            {
                 conjuncts.extend(conjuncts_of(predicate));
                 Self::flatten(*input, leaves, conjuncts);
             }
@@ -83,17 +85,21 @@ impl Planner {
         let mut rels = Vec::new();
         Self::flatten(rel, &mut rels, &mut all);
         let (last, mut pending): (Vec<Expr>, Vec<Expr>) = all.into_iter().partition(has_subquery);
-        let needed = Want::columns(want.columns.clone()).and_exprs(pending.iter().chain(&last)).columns;
-        let mut leaves = Vec::with_capacity(rels.len());
         let sets: Vec<BTreeSet<ColId>> = rels.iter().map(Rel::visible).collect();
         let everything: BTreeSet<ColId> = sets.iter().flatten().copied().collect();
-        for (rel, set) in rels.into_iter().zip(&sets) {
+        let mut own = Vec::with_capacity(rels.len());
+        for set in &sets {
             let others: BTreeSet<ColId> = everything.difference(set).copied().collect();
-            let (own, rest): (Vec<Expr>, Vec<Expr>) = pending.into_iter().partition(|conjunct| {
+            let (of_one, rest): (Vec<Expr>, Vec<Expr>) = pending.into_iter().partition(|conjunct| {
                 let used = columns_of(conjunct);
                 used.is_disjoint(&others) && !used.is_disjoint(set)
             });
             pending = rest;
+            own.push(of_one);
+        }
+        let needed = Want::columns(want.columns.clone()).and_exprs(pending.iter().chain(&last)).columns;
+        let mut leaves = Vec::with_capacity(rels.len());
+        for (rel, own) in rels.into_iter().zip(own) {
             leaves.push(Some(self.leaf(rel, own, &needed)?));
         }
         let mut built = self.first(&mut leaves, &sets, &needed, want)?;
@@ -113,7 +119,7 @@ impl Planner {
         match rel {
             Rel::Table { table, columns, alias, lock } if !conjuncts.iter().any(has_subquery) => {
                 let source = TableSource { table, columns, alias, lock };
-                let path = table_path(&source, &conjuncts, needed, &Order::new(), &BTreeSet::new());
+                let path = table_path(&source, &conjuncts, needed, &Order::new());
                 let unused = conjuncts.len() > path.used.len();
                 let rows = path.rows * if unused { cost::FILTERED } else { 1.0 };
                 Ok(Leaf::Table { source, conjuncts, rows: rows.max(1.0) })
@@ -142,7 +148,8 @@ impl Planner {
             }
         }
         // Rows keep the order of the first relation, so it may save the sort.
-        let order = if want.order.iter().all(|(id, _)| sets[best.0].contains(id)) { want.order.clone() } else { Order::new() };
+        let order =
+            if want.order.iter().all(|(id, _)| sets[best.0].contains(id)) { want.order.clone() } else { Order::new() };
         match leaves[best.0].take() {
             Some(Leaf::Built(built)) => Ok(built),
             Some(Leaf::Table { source, conjuncts, .. }) => self.whole_scan(source, conjuncts, needed, order),
@@ -157,9 +164,9 @@ impl Planner {
         needed: &BTreeSet<ColId>,
         order: Order,
     ) -> Result<Built> {
-        let path = table_path(&source, &conjuncts, needed, &order, &BTreeSet::new());
+        let path = table_path(&source, &conjuncts, needed, &order);
         let want = Want { columns: needed.clone(), order, limit: None };
-        let columns = read_columns(&source, &conjuncts, needed);
+        let columns = own_columns(&source, needed);
         self.scan(source, path, conjuncts, &columns, None, &want, &[])
     }
 
@@ -189,7 +196,8 @@ impl Planner {
             let candidate = candidate(at, leaf, &built, &have, &sets[at], &usable, needed);
             let better = |best: &Candidate| {
                 (candidate.connected && !best.connected)
-                    || (candidate.connected == best.connected && candidate.cost + candidate.rows < best.cost + best.rows)
+                    || (candidate.connected == best.connected
+                        && candidate.cost + candidate.rows < best.cost + best.rows)
             };
             if best.as_ref().is_none_or(better) {
                 best = Some(candidate);
@@ -224,7 +232,9 @@ impl Planner {
             (method, leaf) => {
                 let right = match leaf {
                     Leaf::Built(built) => built,
-                    Leaf::Table { source, conjuncts, .. } => self.whole_scan(source, conjuncts, needed, Order::new())?,
+                    Leaf::Table { source, conjuncts, .. } => {
+                        self.whole_scan(source, conjuncts, needed, Order::new())?
+                    }
                 };
                 match method {
                     Method::Hash => self.hash(left, right, kind, on, rows),
@@ -254,14 +264,16 @@ impl Planner {
                 filter.push(conjunct);
             }
         }
-        let mut columns = read_columns(&source, &own, needed);
+        let mut columns = own_columns(&source, needed);
         let local: BTreeSet<ColId> = source.columns.iter().map(|col| col.id).collect();
         for conjunct in &filter {
             columns.extend(columns_of(conjunct).intersection(&local));
         }
         let known = left.layout.clone();
         let right = self.scan(source, path, own, &columns, None, &Want::default(), &known)?;
-        let NodeKind::Scan(scan) = right.node.kind else { return Err(crate::error::Error::internal("a scan is expected")) };
+        let NodeKind::Scan(scan) = right.node.kind else {
+            return Err(crate::error::Error::internal("a scan is expected"));
+        };
         let both: Vec<ColId> = left.layout.iter().chain(&right.layout).copied().collect();
         let filter = self.all_slots(filter, &both)?;
         let filter = (!filter.is_empty()).then(|| Expr::and(filter));
@@ -341,9 +353,9 @@ impl Planner {
         let (left_set, right_set) = (left.visible(), right.visible());
         let on = conjuncts_of(on);
         // Above: what reads the left side only may go there, unless left rows are made up (FULL).
-        let (down, above): (Vec<Expr>, Vec<Expr>) = conjuncts.into_iter().partition(|conjunct| {
-            kind != JoinKind::Full && columns_of(conjunct).is_disjoint(&right_set)
-        });
+        let (down, above): (Vec<Expr>, Vec<Expr>) = conjuncts
+            .into_iter()
+            .partition(|conjunct| kind != JoinKind::Full && columns_of(conjunct).is_disjoint(&right_set));
         // In the condition: what reads the right side only restricts it, unless right rows must show (FULL).
         let (right_own, on): (Vec<Expr>, Vec<Expr>) = on.into_iter().partition(|conjunct| {
             let used = columns_of(conjunct);
@@ -357,9 +369,7 @@ impl Planner {
         };
         let mut left = self.build(left, down, &left_want)?;
         let right_needed: BTreeSet<ColId> = match kind {
-            JoinKind::Semi | JoinKind::Anti => {
-                Want::default().and_exprs(on.iter().chain(&right_own)).columns
-            }
+            JoinKind::Semi | JoinKind::Anti => Want::default().and_exprs(on.iter().chain(&right_own)).columns,
             _ => needed.clone(),
         };
         let leaf = self.leaf(right, right_own, &right_needed)?;
@@ -426,32 +436,18 @@ fn joined_row(left: &Built, right: &Built, kind: JoinKind) -> (Vec<crate::sql::t
     (types, layout)
 }
 
-/// The columns of a table that are wanted or that its own conditions read.
-fn read_columns(source: &TableSource, own: &[Expr], needed: &BTreeSet<ColId>) -> BTreeSet<ColId> {
-    let local: BTreeSet<ColId> = source.columns.iter().map(|col| col.id).collect();
-    let mut columns: BTreeSet<ColId> = needed.intersection(&local).copied().collect();
-    for conjunct in own {
-        columns.extend(columns_of(conjunct).intersection(&local));
-    }
-    columns
+/// The columns of a table that are wanted.
+fn own_columns(source: &TableSource, needed: &BTreeSet<ColId>) -> BTreeSet<ColId> {
+    source.columns.iter().map(|col| col.id).filter(|id| needed.contains(id)).collect()
 }
 
-fn table_path(
-    source: &TableSource,
-    conjuncts: &[Expr],
-    needed: &BTreeSet<ColId>,
-    order: &Order,
-    hidden: &BTreeSet<ColId>,
-) -> Path {
-    let mut local: BTreeSet<ColId> = source.columns.iter().map(|col| col.id).collect();
-    local.extend(hidden);
-    let needed = read_columns(source, conjuncts, needed);
+fn table_path(source: &TableSource, conjuncts: &[Expr], needed: &BTreeSet<ColId>, order: &Order) -> Path {
     access::choose(&Wish {
         table: &source.table,
         columns: &source.columns,
         conjuncts,
-        local: &local,
-        needed: &needed,
+        local: &source.columns.iter().map(|col| col.id).collect(),
+        needed: &own_columns(source, needed),
         order,
         limited: false,
         equal_only: false,
@@ -486,7 +482,7 @@ fn candidate(
     if let Leaf::Table { source, conjuncts, .. } = leaf {
         let all: Vec<Expr> = conjuncts.iter().cloned().chain(on.iter().map(|conjunct| Expr::clone(conjunct))).collect();
         let local: BTreeSet<ColId> = source.columns.iter().map(|col| col.id).collect();
-        let columns = read_columns(source, &all, needed);
+        let columns = own_columns(source, needed);
         let path = access::choose(&Wish {
             table: &source.table,
             columns: &source.columns,

@@ -7,7 +7,7 @@
 //! ```
 
 use super::build::{Built, Planner};
-use super::logical::{SubqueryKind, Subquery};
+use super::logical::{Subquery, SubqueryKind};
 use crate::error::{Error, Result};
 use crate::sql::plan::{ApplyKind, Expr, InitPlan, Node, NodeKind};
 
@@ -80,8 +80,7 @@ impl Planner {
         let mut types = built.node.types.clone();
         types.push(ty.clone());
         let rows = built.node.rows;
-        let empty = Node { kind: NodeKind::Values { rows: Vec::new() }, types: Vec::new(), rows: 0.0 };
-        let input = Box::new(std::mem::replace(&mut built.node, empty));
+        let input = Box::new(std::mem::replace(&mut built.node, super::build::nothing()));
         let kind = NodeKind::Apply { input, subquery: Box::new(subquery), kind, correlated };
         built.node = Node { kind, types, rows };
         built.layout.push(id);

@@ -250,11 +250,7 @@ impl Rel {
                 visit(&left.rel);
                 visit(&right.rel);
             }
-            Rel::Table { .. }
-            | Rel::Virtual { .. }
-            | Rel::Cte { .. }
-            | Rel::Function { .. }
-            | Rel::Values { .. } => {}
+            Rel::Table { .. } | Rel::Virtual { .. } | Rel::Cte { .. } | Rel::Function { .. } | Rel::Values { .. } => {}
         }
     }
 

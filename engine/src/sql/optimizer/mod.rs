@@ -8,9 +8,8 @@
 //!             lift      subqueries: init plans and Apply
 //!        ─► Node      columns become slots, unused ones are gone
 //! ```
-//! Costs are rows read, guessed from the shape of keys: a table counts as [`cost::TABLE_ROWS`] rows, and of `n` key
-//! columns each one that is fixed divides what is left evenly. Point access and prefixes of keys win; that is what
-//! OLTP needs.
+//! Costs are rows read, guessed from the shape of keys: a table counts as [`cost::TABLE_ROWS`] rows, and each key column
+//! that is fixed leaves a tenth of them. Point access and long prefixes of keys win; that is what OLTP needs.
 //!
 //! Invariant: a plan gives the same rows as the tree it came from; only the order of rows that is not asked for and
 //! the time when an error is met may differ.

@@ -169,8 +169,9 @@ type SemiJoin = (Rel, Expr, JoinKind);
 fn as_semi_join(conjunct: Expr) -> Result<SemiJoin, Expr> {
     match conjunct {
         Expr::Subquery(subquery) => match *subquery {
-            Subquery { kind: SubqueryKind::Exists, query, ty } => join_of(query, Vec::new(), JoinKind::Semi)
-                .map_err(|query| restore(SubqueryKind::Exists, query, ty)),
+            Subquery { kind: SubqueryKind::Exists, query, ty } => {
+                join_of(query, Vec::new(), JoinKind::Semi).map_err(|query| restore(SubqueryKind::Exists, query, ty))
+            }
             Subquery { kind: SubqueryKind::Quantified { left, op: CompareOp::Eq, all: false }, query, ty } => {
                 let equal = left
                     .iter()
@@ -239,9 +240,8 @@ fn pull_conditions(rel: Rel) -> (Rel, Vec<Expr>) {
             (Rel::Extend { input: Box::new(input), columns }, pulled)
         }
         Rel::Filter { input, predicate } => {
-            let (pulled, kept): (Vec<Expr>, Vec<Expr>) = conjuncts_of(predicate)
-                .into_iter()
-                .partition(|conjunct| !columns_of(conjunct).is_disjoint(&free));
+            let (pulled, kept): (Vec<Expr>, Vec<Expr>) =
+                conjuncts_of(predicate).into_iter().partition(|conjunct| !columns_of(conjunct).is_disjoint(&free));
             let rel = match kept.is_empty() {
                 true => *input,
                 false => Rel::Filter { input, predicate: Expr::and(kept) },
@@ -256,7 +256,9 @@ fn pull_conditions(rel: Rel) -> (Rel, Vec<Expr>) {
 pub(super) fn rejects_null(conjunct: &Expr, columns: &BTreeSet<ColId>) -> bool {
     match conjunct {
         Expr::Compare { left, right, .. } => is_null_with(left, columns) || is_null_with(right, columns),
-        Expr::InList { input, .. } | Expr::Like { input, .. } | Expr::Regex { input, .. } => is_null_with(input, columns),
+        Expr::InList { input, .. } | Expr::Like { input, .. } | Expr::Regex { input, .. } => {
+            is_null_with(input, columns)
+        }
         Expr::IsNull { input, negated: true } => is_null_with(input, columns),
         Expr::Column { slot, .. } => columns.contains(slot),
         Expr::Quantified { left, .. } => is_null_with(left, columns),
@@ -270,9 +272,7 @@ fn is_null_with(expr: &Expr, columns: &BTreeSet<ColId>) -> bool {
         Expr::Column { slot, .. } => columns.contains(slot),
         Expr::Cast { input, .. } | Expr::Negate { input, .. } => is_null_with(input, columns),
         Expr::Binary { left, right, .. } => is_null_with(left, columns) || is_null_with(right, columns),
-        Expr::Call { function, args, .. } => {
-            function.is_strict() && args.iter().any(|arg| is_null_with(arg, columns))
-        }
+        Expr::Call { function, args, .. } => function.is_strict() && args.iter().any(|arg| is_null_with(arg, columns)),
         _ => false,
     }
 }

@@ -192,10 +192,9 @@ fn format(options: Options) -> Result<CopyFormat> {
 fn one_byte(what: &str, text: &str) -> Result<u8> {
     match text.as_bytes() {
         [byte] if *byte != b'\n' && *byte != b'\r' => Ok(*byte),
-        _ => Err(Error::new(
-            SqlState::FEATURE_NOT_SUPPORTED,
-            format!("COPY {what} must be a single one-byte character"),
-        )),
+        _ => {
+            Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, format!("COPY {what} must be a single one-byte character")))
+        }
     }
 }
 

@@ -119,9 +119,8 @@ impl<'a> Cursor<'a> {
     pub(super) fn parse<T>(&mut self, rule: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
         let dialect = PostgreSqlDialect {};
         let rest = &self.tokens[self.next..];
-        let mut parser = Parser::new(&dialect)
-            .with_recursion_limit(RECURSION_LIMIT)
-            .with_tokens_with_locations(rest.to_vec());
+        let mut parser =
+            Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(rest.to_vec());
         let parsed = rule(&mut parser);
         let stopped = parser.peek_token().span;
         let read = rest.iter().position(|token| token.span == stopped).unwrap_or(rest.len());

@@ -35,6 +35,16 @@ pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<()> {
             Token::RParen | Token::RBracket if levels.len() > 1 => {
                 levels.pop();
             }
+            // CASE nests as a parenthesis does; its branches stand side by side.
+            Token::Word(word) if word.keyword == Keyword::CASE => {
+                levels.push(Chain::default());
+                if levels.len() > MAX_NESTING {
+                    return Err(too_deep());
+                }
+            }
+            Token::Word(word) if word.keyword == Keyword::END && levels.len() > 1 => {
+                levels.pop();
+            }
             other => {
                 if let Some(chain) = levels.last_mut() {
                     count(other, chain);
@@ -57,13 +67,10 @@ fn count(token: &Token, chain: &mut Chain) {
                 chain.conditions += 1;
                 chain.operators = 0;
             }
-            Keyword::NOT
-            | Keyword::UNION
-            | Keyword::EXCEPT
-            | Keyword::INTERSECT
-            | Keyword::JOIN
-            | Keyword::CASE
-            | Keyword::WHEN => chain.operators += 1,
+            Keyword::NOT | Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::JOIN => {
+                chain.operators += 1
+            }
+            Keyword::WHEN | Keyword::THEN | Keyword::ELSE => *chain = Chain::default(),
             _ => {}
         },
         token if is_operator(token) => chain.operators += 1,

@@ -244,9 +244,36 @@ impl<'a> Writer<'a> {
     /// `DATE '...'`, `INTERVAL '...'`: the word before a string is a type unless it is a keyword before expressions.
     fn follows_type(&self) -> bool {
         const BEFORE_EXPRESSIONS: &[&str] = &[
-            "all", "and", "any", "between", "by", "case", "distinct", "else", "escape", "from", "having", "ilike", "in",
-            "is", "like", "not", "offset", "on", "or", "returning", "select", "set", "similar", "some", "symmetric",
-            "then", "to", "values", "when", "where",
+            "all",
+            "and",
+            "any",
+            "between",
+            "by",
+            "case",
+            "distinct",
+            "else",
+            "escape",
+            "from",
+            "having",
+            "ilike",
+            "in",
+            "is",
+            "like",
+            "not",
+            "offset",
+            "on",
+            "or",
+            "returning",
+            "select",
+            "set",
+            "similar",
+            "some",
+            "symmetric",
+            "then",
+            "to",
+            "values",
+            "when",
+            "where",
         ];
         let Some(last) = self.last.filter(|last| last.token == Token::Word) else { return false };
         let word = &self.sql[last.start..last.end];
@@ -296,7 +323,11 @@ mod tests {
             "select bal from acc where id=$1 and name = $2 and d < $3|itn",
             &["42", "O'Hara", "12.50"],
         );
-        check("update \"T\" set a = a + -5 where b=3000000000", "update \"T\" set a = a + -$1 where b=$2|il", &["5", "3000000000"]);
+        check(
+            "update \"T\" set a = a + -5 where b=3000000000",
+            "update \"T\" set a = a + -$1 where b=$2|il",
+            &["5", "3000000000"],
+        );
     }
 
     #[test]
@@ -306,12 +337,24 @@ mod tests {
         check("select cast(x as varchar(3)), f(1)", "select cast(x as varchar(3)), f($1)|i", &["1"]);
         check("select date '2020-01-01', 'x'", "select date '2020-01-01', $1|t", &["x"]);
         check("select (select a from t limit 1), 2", "select (select a from t limit 1), $1|i", &["2"]);
-        check("select sum(a) from t group by b % 2 having sum(a) > 3", "select sum(a) from t group by b % 2 having sum(a) > $1|i", &["3"]);
+        check(
+            "select sum(a) from t group by b % 2 having sum(a) > 3",
+            "select sum(a) from t group by b % 2 having sum(a) > $1|i",
+            &["3"],
+        );
     }
 
     #[test]
     fn other_texts_have_none() {
-        for sql in ["begin", "select $1", "select 1; select 2", "select E'a'", "select /* x */ 1", "select 'open", "create table t (a int)"] {
+        for sql in [
+            "begin",
+            "select $1",
+            "select 1; select 2",
+            "select E'a'",
+            "select /* x */ 1",
+            "select 'open",
+            "create table t (a int)",
+        ] {
             assert_eq!(fingerprint(sql), None, "{sql}");
         }
     }

@@ -19,7 +19,8 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
     if sql.len() > MAX_BYTES {
         return Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "statement text exceeds 64 MiB"));
     }
-    let tokens = tokenize(&places, sql)?;
+    let mut tokens = tokenize(&places, sql)?;
+    respell(&mut tokens);
     let mut statements = Vec::new();
     for part in tokens.split(|token| token.token == Token::SemiColon) {
         if part.iter().any(error::is_significant) {
@@ -36,11 +37,51 @@ fn tokenize(places: &Places<'_>, sql: &str) -> Result<Vec<TokenWithSpan>> {
         .map_err(|error| error::of_tokenizer(places, &error.message, error.location))
 }
 
+/// Spellings that sqlparser does not read, put into words that mean the same here.
+///
+/// `FOR NO KEY UPDATE` and `FOR KEY SHARE` are weaker locks in PostgreSQL; the stronger ones are right as well.
+/// `CREATE USER` is `CREATE ROLE ... LOGIN`.
+fn respell(tokens: &mut Vec<TokenWithSpan>) {
+    let words: Vec<usize> = (0..tokens.len()).filter(|at| error::is_significant(&tokens[*at])).collect();
+    let is = |tokens: &[TokenWithSpan], at: usize, word: &str| {
+        words.get(at).is_some_and(|token| is_word(&tokens[*token].token, word))
+    };
+    let blank = Token::Whitespace(sqlparser::tokenizer::Whitespace::Space);
+    let mut login_before = Vec::new();
+    for at in 0..words.len() {
+        if is(tokens, at, "for")
+            && is(tokens, at + 1, "no")
+            && is(tokens, at + 2, "key")
+            && is(tokens, at + 3, "update")
+        {
+            tokens[words[at + 1]].token = blank.clone();
+            tokens[words[at + 2]].token = blank.clone();
+        } else if is(tokens, at, "for") && is(tokens, at + 1, "key") && is(tokens, at + 2, "share") {
+            tokens[words[at + 1]].token = blank.clone();
+        } else if is(tokens, at, "create") && is(tokens, at + 1, "user") && begins(tokens, &words, at) {
+            tokens[words[at + 1]].token = Token::make_keyword("ROLE");
+            let end = words[at..].iter().find(|token| tokens[**token].token == Token::SemiColon);
+            login_before.push(end.copied().unwrap_or(tokens.len()));
+        }
+    }
+    for at in login_before.into_iter().rev() {
+        // No text of its own: the empty place behind what comes before.
+        let end = tokens[at - 1].span.end;
+        let span = sqlparser::tokenizer::Span::new(end, end);
+        tokens.insert(at, TokenWithSpan { token: Token::make_keyword("LOGIN"), span });
+    }
+}
+
+/// Whether the significant token `at` begins a statement.
+fn begins(tokens: &[TokenWithSpan], words: &[usize], at: usize) -> bool {
+    at == 0 || tokens[words[at - 1]].token == Token::SemiColon
+}
+
 fn statement(places: Places<'_>, tokens: &[TokenWithSpan]) -> Result<Statement> {
     depth::check(tokens)?;
     let significant = || tokens.iter().filter(|token| error::is_significant(token));
     let first = significant().next().and_then(|token| places.span(token.span));
-    let last = significant().next_back().and_then(|token| places.span(token.span));
+    let last = significant().rev().find_map(|token| places.span(token.span));
     let mut cursor = Cursor::new(places, tokens);
     let kind = read(&mut cursor)?;
     cursor.expect_end()?;
@@ -365,8 +406,7 @@ fn vacuum(cursor: &mut Cursor<'_>, analyze: bool) -> Result<StatementKind> {
 
 /// `ALTER TABLE name SPLIT AT VALUES`: three tokens, then a name of one to five tokens, then SPLIT AT.
 fn is_split(cursor: &Cursor<'_>) -> bool {
-    cursor.is_word(1, "table")
-        && (3..=7).any(|ahead| cursor.is_word(ahead, "split") && cursor.is_word(ahead + 1, "at"))
+    cursor.is_word(1, "table") && (3..=7).any(|ahead| cursor.is_word(ahead, "split") && cursor.is_word(ahead + 1, "at"))
 }
 
 fn split(cursor: &mut Cursor<'_>) -> Result<StatementKind> {

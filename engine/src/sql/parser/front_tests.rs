@@ -63,7 +63,9 @@ fn settings() {
     let zone = set("SET TIME ZONE INTERVAL '+00:00' HOUR TO MINUTE");
     assert_eq!(zone, ("timezone".into(), Some("+00:00".into()), false));
     assert_eq!(set("set a.b to default"), ("a.b".into(), None, false));
-    assert!(matches!(one("show transaction isolation level"), StatementKind::Show(Some(name)) if name == "transaction_isolation"));
+    assert!(
+        matches!(one("show transaction isolation level"), StatementKind::Show(Some(name)) if name == "transaction_isolation")
+    );
     assert!(matches!(one("RESET ALL"), StatementKind::Reset(None)));
     assert!(matches!(one("show ranges from table t"), StatementKind::ShowRanges { table: Some(_) }));
 }
@@ -82,7 +84,9 @@ fn copy_takes_both_forms_of_options() {
 
 #[test]
 fn other_statements() {
-    assert!(matches!(one("vacuum analyze pgbench_branches"), StatementKind::Vacuum { tables, analyze: false } if tables.len() == 1));
+    assert!(
+        matches!(one("vacuum analyze pgbench_branches"), StatementKind::Vacuum { tables, analyze: false } if tables.len() == 1)
+    );
     let StatementKind::SplitAt { rows, .. } = one("alter table t split at values (1, 'a'), (2, 'b')") else { panic!() };
     assert_eq!(rows.len(), 2);
     let StatementKind::Explain { options, .. } = one("explain (analyze, costs off) select 1") else { panic!() };
@@ -103,4 +107,15 @@ fn depth_is_bounded() {
     assert_eq!(parse(&chain).unwrap_err().sqlstate(), Some(SqlState::STATEMENT_TOO_COMPLEX));
     let conditions = format!("select 1 from t where a = 1{}", " or a = 2".repeat(1_000));
     assert!(parse(&conditions).is_ok());
+}
+
+#[test]
+fn spellings_that_mean_the_same() {
+    let shown = |sql: &str| match one(sql) {
+        StatementKind::Sql(statement) => statement.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(shown("select 1 from t for no key update"), "SELECT 1 FROM t FOR UPDATE");
+    assert_eq!(shown("select 1 from t for key share nowait"), "SELECT 1 FROM t FOR SHARE NOWAIT");
+    assert_eq!(shown("create user ann with password 'x'"), "CREATE ROLE ann LOGIN PASSWORD 'x'");
 }

@@ -148,7 +148,8 @@ impl<'a> Lexer<'a> {
         while self.byte(0).is_ascii_alphanumeric() || matches!(self.byte(0), b'_' | b'$') {
             self.at += 1;
         }
-        let prefix = self.at - start == 1 && matches!(self.bytes[start], b'e' | b'E' | b'b' | b'B' | b'x' | b'X' | b'n' | b'N' | b'u' | b'U');
+        let prefix = self.at - start == 1
+            && matches!(self.bytes[start], b'e' | b'E' | b'b' | b'B' | b'x' | b'X' | b'n' | b'N' | b'u' | b'U');
         if (prefix && matches!(self.byte(0), b'\'' | b'&')) || self.byte(0) >= 128 { Token::Other } else { Token::Word }
     }
 }

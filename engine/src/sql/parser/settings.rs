@@ -15,7 +15,10 @@ pub(super) fn set(cursor: &mut Cursor<'_>) -> Result<StatementKind> {
         return Ok(StatementKind::SetTransaction { modes: transaction_modes(cursor)?, session: false });
     }
     if cursor.is_word(0, "constraints") {
-        return Err(Error::unsupported("SET CONSTRAINTS is not supported", "Constraints are checked by each statement."));
+        return Err(Error::unsupported(
+            "SET CONSTRAINTS is not supported",
+            "Constraints are checked by each statement.",
+        ));
     }
     let local = cursor.eat("local");
     if !local {

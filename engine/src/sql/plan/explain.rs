@@ -98,7 +98,8 @@ impl Text {
         match &node.kind {
             NodeKind::Scan(scan) => self.scan(scan, node, depth, outer),
             NodeKind::LookupJoin { left, scan, kind, filter } => {
-                let name = format!("Lookup {}Join using {} on {}", join_word(*kind), index_name(scan), table_name(scan));
+                let name =
+                    format!("Lookup {}Join using {} on {}", join_word(*kind), index_name(scan), table_name(scan));
                 self.operator(depth, name, node);
                 let known = Names::of(left);
                 self.fact(depth, "Index Cond", show_index_condition(scan, &known, outer));

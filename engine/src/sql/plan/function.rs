@@ -451,8 +451,19 @@ impl Function {
         use Function::*;
         matches!(
             self,
-            Random | ClockTimestamp | TimeOfDay | GenRandomUuid | NextVal | CurrVal | SetVal | LastVal | SetConfig | Sleep
-                | AdvisoryUnlockAll | CancelBackend | TerminateBackend
+            Random
+                | ClockTimestamp
+                | TimeOfDay
+                | GenRandomUuid
+                | NextVal
+                | CurrVal
+                | SetVal
+                | LastVal
+                | SetConfig
+                | Sleep
+                | AdvisoryUnlockAll
+                | CancelBackend
+                | TerminateBackend
         )
     }
 }

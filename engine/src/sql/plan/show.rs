@@ -104,12 +104,8 @@ pub(super) fn show_index_condition(scan: &Scan, known: &Names, outer: &[Names]) 
 }
 
 fn show_span(span: &IndexSpan, names: &[String], known: &Names, outer: &[Names]) -> String {
-    let mut parts: Vec<String> = span
-        .equal
-        .iter()
-        .zip(names)
-        .map(|(value, name)| format!("({name} = {})", show(value, known, outer)))
-        .collect();
+    let mut parts: Vec<String> =
+        span.equal.iter().zip(names).map(|(value, name)| format!("({name} = {})", show(value, known, outer))).collect();
     let next = names.get(span.equal.len()).map_or("?", String::as_str);
     for (bound, inclusive, exclusive) in [(&span.lower, ">=", ">"), (&span.upper, "<=", "<")] {
         match bound {
@@ -118,7 +114,13 @@ fn show_span(span: &IndexSpan, names: &[String], known: &Names, outer: &[Names])
             Bound::Exclusive(value) => parts.push(format!("({next} {exclusive} {})", show(value, known, outer))),
         }
     }
-    if parts.len() == 1 { parts.concat() } else if parts.is_empty() { String::new() } else { format!("({})", parts.join(" AND ")) }
+    if parts.len() == 1 {
+        parts.concat()
+    } else if parts.is_empty() {
+        String::new()
+    } else {
+        format!("({})", parts.join(" AND "))
+    }
 }
 
 /// An expression over a row of these names.

@@ -26,7 +26,12 @@ impl Shown {
 }
 
 /// Draws or logs what `line` says, once a second, until finished.
-fn show(context: &Context, template: &str, length: u64, mut line: impl FnMut(&ProgressBar) -> String + Send + 'static) -> Shown {
+fn show(
+    context: &Context,
+    template: &str,
+    length: u64,
+    mut line: impl FnMut(&ProgressBar) -> String + Send + 'static,
+) -> Shown {
     let people = context.terminal.stderr && !context.global.quiet;
     let target = if people { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());

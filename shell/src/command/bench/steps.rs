@@ -87,7 +87,8 @@ fn verdict(args: &TpccArgs, conditions: &[Condition]) -> Result<(), Failure> {
     let broken: Vec<&Condition> = conditions.iter().filter(|condition| condition.violations != 0).collect();
     let mut out = std::io::stdout().lock();
     if args.json {
-        let list: Vec<_> = conditions.iter().map(|it| serde_json::json!({"clause": it.clause, "violations": it.violations})).collect();
+        let list: Vec<_> =
+            conditions.iter().map(|it| serde_json::json!({"clause": it.clause, "violations": it.violations})).collect();
         writeln!(out, "{}", serde_json::json!({"schema": 1, "pass": broken.is_empty(), "conditions": list}))?;
     } else {
         for Condition { clause, rule, violations } in conditions {

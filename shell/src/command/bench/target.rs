@@ -54,7 +54,9 @@ impl Prepared {
 
 fn servers(args: &TpccArgs) -> Result<Prepared, Failure> {
     if let Some(wrong) = args.url.iter().find(|url| !is_url(url)) {
-        return Err(Failure::new(Exit::Usage, format!("{wrong} is no URL")).with_hint("postgres://USER@HOST:PORT/DATABASE"));
+        return Err(
+            Failure::new(Exit::Usage, format!("{wrong} is no URL")).with_hint("postgres://USER@HOST:PORT/DATABASE")
+        );
     }
     let target = Postgres { urls: args.url.clone(), protocol: args.protocol };
     Ok(Prepared { target: Arc::new(target), cluster: None, temporary: None })

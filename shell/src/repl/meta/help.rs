@@ -10,7 +10,9 @@ pub(super) fn list() -> String {
         let call = format!("{} {}", meta.name, meta.args);
         text.push_str(&format!("  {call:width$}   {}\n", meta.help));
     }
-    text.push_str("\n  A statement ends with ; (or \\g; \\G shows one value per line). Enter runs it when it is complete.\n");
+    text.push_str(
+        "\n  A statement ends with ; (or \\g; \\G shows one value per line). Enter runs it when it is complete.\n",
+    );
     text.push_str("  ^C cancels a statement, ^D leaves. Tab completes, ^R searches what was typed before.\n");
     text.push_str("  .tables .schema .quit .help .read .timer .mode .output work as in sqlite.");
     text

@@ -30,7 +30,8 @@ pub(super) fn describe(shell: &mut Shell, name: &str) -> Result<(), SqlError> {
         let columns = definition.split_once(" USING ").map_or(definition.as_str(), |(_, columns)| columns);
         format!("\"{}\" {marks}{columns}", row[0].clone().unwrap_or_default())
     })?;
-    let constraint = |row: &Row| format!("\"{}\" {}", row[0].clone().unwrap_or_default(), row[1].clone().unwrap_or_default());
+    let constraint =
+        |row: &Row| format!("\"{}\" {}", row[0].clone().unwrap_or_default(), row[1].clone().unwrap_or_default());
     list(shell, "Check constraints:", &constraints(&found.oid, "c"), constraint)?;
     list(shell, "Foreign-key constraints:", &constraints(&found.oid, "f"), constraint)
 }

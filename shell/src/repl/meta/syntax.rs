@@ -21,10 +21,7 @@ const STATEMENTS: &[(&str, &str)] = &[
          COPY { table [ ( column [, ...] ) ] | ( query ) } TO STDOUT [ WITH ( ... ) ]",
     ),
     ("CREATE DATABASE", "CREATE DATABASE name"),
-    (
-        "CREATE INDEX",
-        "CREATE [ UNIQUE ] INDEX [ IF NOT EXISTS ] [ name ] ON table ( column [ ASC | DESC ] [, ...] )",
-    ),
+    ("CREATE INDEX", "CREATE [ UNIQUE ] INDEX [ IF NOT EXISTS ] [ name ] ON table ( column [ ASC | DESC ] [, ...] )"),
     ("CREATE SCHEMA", "CREATE SCHEMA [ IF NOT EXISTS ] name"),
     (
         "CREATE TABLE",

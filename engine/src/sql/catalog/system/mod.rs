@@ -103,7 +103,12 @@ pub fn by_oid(oid: u32) -> Option<Arc<VirtualTable>> {
 
 /// The system table of this name.
 pub fn by_name(schema: SchemaId, name: &str) -> Option<Arc<VirtualTable>> {
-    REGISTRY.by_name.range((schema, name)..).next().filter(|((id, found), _)| *id == schema && *found == name).map(|(_, table)| table.clone())
+    REGISTRY
+        .by_name
+        .range((schema, name)..)
+        .next()
+        .filter(|((id, found), _)| *id == schema && *found == name)
+        .map(|(_, table)| table.clone())
 }
 
 /// Names of the tables of a system schema.

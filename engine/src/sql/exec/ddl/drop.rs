@@ -135,7 +135,7 @@ pub async fn truncate(
                 return Err(referenced(&table, &child));
             }
             let message = format!("truncate cascades to table \"{}\"", child.name);
-            writer.context.env.notice(Notice::notice(message));
+            writer.context.env.notice(Notice::new(message));
             ids.push(reference.child);
         }
     }

@@ -41,11 +41,11 @@ pub async fn without_conflicts(
     // Rows are taken in order; a row that conflicts with an earlier one of the statement is left out too.
     let mut taken: BTreeSet<&[u8]> = BTreeSet::new();
     let mut start = 0;
-    for place in 0..rows.len() {
+    for (place, conflicting) in conflicting.iter_mut().enumerate() {
         let end = start + owners[start..].iter().take_while(|owner| **owner == place).count();
         let own = &keys[start..end];
-        conflicting[place] |= own.iter().any(|key| taken.contains(key.as_slice()));
-        if !conflicting[place] {
+        *conflicting |= own.iter().any(|key| taken.contains(key.as_slice()));
+        if !*conflicting {
             taken.extend(own.iter().map(Vec::as_slice));
         }
         start = end;

@@ -77,8 +77,12 @@ impl TableLayout {
     }
 
     /// The keys of a row that must be unique: index (`None` is the primary one) and key.
+    /// A hidden row id is new by construction (`Sequences::rowid`).
     pub fn unique_keys(&self, row: &[Value]) -> Vec<(Option<usize>, Vec<u8>)> {
-        let mut keys = vec![(None, self.primary.row_key(row))];
+        let mut keys = Vec::new();
+        if self.rowid.is_none() {
+            keys.push((None, self.primary.row_key(row)));
+        }
         for (place, index) in self.secondary.iter().enumerate().filter(|(_, index)| index.unique) {
             let (key, _, unique) = index.entry(&self.primary, row);
             if unique {

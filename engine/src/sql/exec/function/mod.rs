@@ -97,7 +97,13 @@ impl Call<'_> {
 
     /// Argument `index` as people read it.
     pub fn shown(&self, index: usize) -> String {
-        self.args.get(index).map(|value| value.to_text(&self.env.types)).unwrap_or_default()
+        let Some(value) = self.args.get(index) else { return String::new() };
+        let mut out = String::new();
+        match self.exprs.get(index) {
+            Some(expr) => value.write_text(expr.ty(), &self.env.types, &mut out),
+            None => out = value.to_text(&self.env.types),
+        }
+        out
     }
 }
 

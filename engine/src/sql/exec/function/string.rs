@@ -15,6 +15,19 @@ pub fn check_size(bytes: usize) -> Result<(), Error> {
     Ok(())
 }
 
+/// `upper`: character by character, as the C library has it; those without one capital stay.
+pub fn upper(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            let mut upper = c.to_uppercase();
+            match (upper.next(), upper.next()) {
+                (Some(upper), None) => upper,
+                _ => c,
+            }
+        })
+        .collect()
+}
+
 /// `initcap`
 pub fn initcap(text: &str) -> String {
     let mut inside = false;

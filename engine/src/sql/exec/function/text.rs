@@ -16,7 +16,7 @@ pub fn call(call: &Call<'_>) -> Option<Result<Value>> {
         F::OctetLength => Ok(Value::Int4(bytes(call))),
         F::BitLength => Ok(Value::Int4(bytes(call) * 8)),
         F::Lower => Ok(text_value(text.to_lowercase())),
-        F::Upper => Ok(text_value(text.to_uppercase())),
+        F::Upper => Ok(text_value(string::upper(text))),
         F::Initcap => Ok(text_value(string::initcap(text))),
         F::Trim => Ok(trim(call, Ends::Both)),
         F::Ltrim => Ok(trim(call, Ends::Left)),

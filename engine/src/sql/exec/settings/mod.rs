@@ -45,6 +45,12 @@ pub struct Settings {
     derived: Derived,
 }
 
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings::new()
+    }
+}
+
 impl Settings {
     /// All defaults.
     pub fn new() -> Settings {
@@ -353,12 +359,27 @@ fn date_order(value: &str) -> DateOrder {
 }
 
 fn zone(value: &str) -> Result<Zone, Error> {
+    if let Some(seconds) = offset(value) {
+        return Zone::fixed(seconds);
+    }
     Zone::by_name(value).map_err(|_| {
         Error::new(
             SqlState::INVALID_PARAMETER_VALUE,
             format!("invalid value for parameter \"TimeZone\": \"{value}\""),
         )
     })
+}
+
+/// Seconds east of `+02`, `-03:30`: an interval as SET TIME ZONE takes it.
+fn offset(value: &str) -> Option<i32> {
+    let (sign, rest) = match value.trim().split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let (hours, minutes) = rest.split_once(':').unwrap_or((rest, "0"));
+    let (hours, minutes) = (hours.parse::<i32>().ok()?, minutes.parse::<i32>().ok()?);
+    (hours <= 15 && (0..60).contains(&minutes)).then_some(sign * (hours * 3_600 + minutes * 60))
 }
 
 /// Splits `"$user", public` into names: quoted ones as they are, others in lower case.

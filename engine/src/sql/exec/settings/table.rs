@@ -96,7 +96,7 @@ pub const DEFINITIONS: &[Definition] = &[
     report("integer_datetimes", "on", Kind::Fixed, "Shows whether datetimes are integer based."),
     report("IntervalStyle", "postgres", Kind::Choice(&["postgres"]), "Sets the display format for interval values."),
     report("is_superuser", "on", Kind::Fixed, "Shows whether the current user is a superuser."),
-    define("jit", "off", ONLY_OFF, "Allow JIT compilation."),
+    define("jit", "off", Kind::Bool, "Allow JIT compilation (there is none)."),
     define("lc_collate", "C.UTF-8", Kind::Fixed, "Shows the collation order locale."),
     define("lc_ctype", "C.UTF-8", Kind::Fixed, "Shows the character classification and case conversion locale."),
     define("lc_messages", "C.UTF-8", Kind::Choice(&["C.UTF-8", "C", "en_US.UTF-8"]), "Language of messages."),

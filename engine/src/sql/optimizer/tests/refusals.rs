@@ -38,42 +38,24 @@ fn names() {
         Some("Perhaps you meant to reference the column \"accounts.balance\"."),
     );
     check("select x.id from accounts", "42P01", "missing FROM-clause entry for table \"x\"", "x.id", None);
-    check(
-        "select id from accounts a, accounts b",
-        "42702",
-        "column reference \"id\" is ambiguous",
-        "id",
-        None,
-    );
-    check(
-        "select 1 from t, t",
-        "42712",
-        "table name \"t\" specified more than once",
-        "t",
-        None,
-    );
+    check("select id from accounts a, accounts b", "42702", "column reference \"id\" is ambiguous", "id", None);
+    check("select 1 from t, t", "42712", "table name \"t\" specified more than once", "t", None);
     check("select nofunc(1)", "42883", "function nofunc(integer) does not exist", "nofunc", Some(NO_FUNCTION));
-    check(
-        "insert into t (a, x) values (1, 2)",
-        "42703",
-        "column \"x\" of relation \"t\" does not exist",
-        "x",
-        None,
-    );
+    check("insert into t (a, x) values (1, 2)", "42703", "column \"x\" of relation \"t\" does not exist", "x", None);
 }
 
 #[test]
 fn types() {
     check("select 1 where 1", "42804", "argument of WHERE must be type boolean, not type integer", "1", None);
-    check("select a from t where d = 5", "42883", "operator does not exist: date = integer", "d = 5", Some(NO_OPERATOR));
-    check("select 'x'::int", "22P02", "invalid input syntax for type integer: \"x\"", "'x'", None);
     check(
-        "insert into t (b) values ('long')",
-        "22001",
-        "value too long for type character varying(3)",
-        "'long'",
-        None,
+        "select a from t where d = 5",
+        "42883",
+        "operator does not exist: date = integer",
+        "d = 5",
+        Some(NO_OPERATOR),
     );
+    check("select 'x'::int", "22P02", "invalid input syntax for type integer: \"x\"", "'x'", None);
+    check("insert into t (b) values ('long')", "22001", "value too long for type character varying(3)", "'long'", None);
     check(
         "insert into t (a) values (true)",
         "42804",
@@ -81,7 +63,13 @@ fn types() {
         "true",
         Some("You will need to rewrite or cast the expression."),
     );
-    check("select 'a' + 'b'", "42725", "operator is not unique: unknown + unknown", "'a' + 'b'", Some("Could not choose a best candidate operator. You might need to add explicit type casts."));
+    check(
+        "select 'a' + 'b'",
+        "42725",
+        "operator is not unique: unknown + unknown",
+        "'a' + 'b'",
+        Some("Could not choose a best candidate operator. You might need to add explicit type casts."),
+    );
 }
 
 #[test]
@@ -137,7 +125,10 @@ fn lifted_literals_take_wider_types() {
     let world = World::new(SCHEMA);
     let types = |sql: &str| world.plan_fingerprint(sql).unwrap().parameters;
     assert_eq!(types("update accounts set balance = balance - 10 where id = 3"), [Type::NUMERIC, Type::Int4]);
-    assert_eq!(types("select 1 from t where d = '2020-01-01' and a between 1 and 2"), [Type::Int4, Type::Date, Type::Int4, Type::Int4]);
+    assert_eq!(
+        types("select 1 from t where d = '2020-01-01' and a between 1 and 2"),
+        [Type::Int4, Type::Date, Type::Int4, Type::Int4]
+    );
 }
 
 #[test]
@@ -166,5 +157,8 @@ fn ddl_leaves_out_what_exists() {
     let world = World::new(SCHEMA);
     let notices = |sql: &str| world.plan(sql, &[]).unwrap().notices;
     assert_eq!(notices("create table if not exists t (x int)"), ["relation \"t\" already exists, skipping"]);
-    assert_eq!(notices("drop table if exists a, t, b"), ["table \"a\" does not exist, skipping", "table \"b\" does not exist, skipping"]);
+    assert_eq!(
+        notices("drop table if exists a, t, b"),
+        ["table \"a\" does not exist, skipping", "table \"b\" does not exist, skipping"]
+    );
 }
