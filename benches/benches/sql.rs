@@ -1,5 +1,13 @@
 //! SQL in process on one node in memory: parse and plan, with and without the plan cache, and point queries.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test stops at the first surprise"
+)]
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use quorate::node::{Node, NodeOptions};
 use quorate::session::{ExecuteMode, Session, StartupParams};
@@ -51,8 +59,7 @@ fn sql(c: &mut Criterion) {
             id = id % 10_000 + 1;
             runtime.block_on(async {
                 let params = vec![Value::Int4(id)];
-                let mut execution =
-                    session.execute(&prepared, params, ExecuteMode::Autocommit).await.expect("it runs");
+                let mut execution = session.execute(&prepared, params, ExecuteMode::Autocommit).await.expect("it runs");
                 let fetched = session.fetch(&mut execution, usize::MAX).await.expect("a row comes");
                 session.close(execution).await.expect("it closes");
                 assert_eq!(fetched.rows.len(), 1);

@@ -1,5 +1,13 @@
 //! The layers below SQL, one by one: engine, log, MVCC, frames.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test stops at the first surprise"
+)]
+
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use quorate_net::frame::{Batch, Decoder, FrameHeader};

@@ -4,7 +4,8 @@ use crate::target::{Cell, Connection, Isolation, Param, Statement, Target, Targe
 
 static READ: Statement = Statement { id: 0, sql: "SELECT balance FROM account WHERE id = $1 FOR UPDATE" };
 static WRITE: Statement = Statement { id: 1, sql: "UPDATE account SET balance = $2 WHERE id = $1" };
-static NOTE: Statement = Statement { id: 2, sql: "INSERT INTO transfer (id, source, target, amount) VALUES ($1, $2, $3, $4)" };
+static NOTE: Statement =
+    Statement { id: 2, sql: "INSERT INTO transfer (id, source, target, amount) VALUES ($1, $2, $3, $4)" };
 
 /// A transfer between two accounts, under a number of its own so that it can be found again.
 #[derive(Debug, Clone, Copy)]

@@ -264,11 +264,7 @@ impl Error {
 
     /// Blames `[start, end)` unless a more precise place is known already.
     pub fn or_span(self, start: usize, end: usize) -> Error {
-        if self.0.span.is_some() {
-            self
-        } else {
-            self.with_span(start, end)
-        }
+        if self.0.span.is_some() { self } else { self.with_span(start, end) }
     }
 
     /// Names the schema.
@@ -388,10 +384,7 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0
-            .source
-            .as_deref()
-            .map(|source| source as &(dyn std::error::Error + 'static))
+        self.0.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
     }
 }
 
@@ -410,16 +403,10 @@ mod tests {
     #[test]
     fn is_one_word_and_shows_one_line() {
         assert_eq!(size_of::<Error>(), size_of::<usize>());
-        let error = Error::new(
-            SqlState::UNIQUE_VIOLATION,
-            "duplicate key value violates unique constraint \"a_pkey\"",
-        )
-        .with_detail("Key (id)=(1) already exists.")
-        .with_constraint("a_pkey");
-        assert_eq!(
-            error.to_string(),
-            "ERROR 23505: duplicate key value violates unique constraint \"a_pkey\""
-        );
+        let error = Error::new(SqlState::UNIQUE_VIOLATION, "duplicate key value violates unique constraint \"a_pkey\"")
+            .with_detail("Key (id)=(1) already exists.")
+            .with_constraint("a_pkey");
+        assert_eq!(error.to_string(), "ERROR 23505: duplicate key value violates unique constraint \"a_pkey\"");
         assert!(error.is_unique_violation());
         assert!(!error.is_retryable());
         assert_eq!(error.constraint(), Some("a_pkey"));

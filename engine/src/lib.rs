@@ -39,8 +39,8 @@ pub mod session;
 pub mod sql;
 
 pub use database::{
-    AsyncFunc, Builder, ColumnMap, Database, FromRow, FromValue, IntoValue, Isolation, Params, Row, Rows, Session, Statement,
-    Transaction, TxOptions,
+    AsyncFunc, Builder, ColumnMap, Database, FromRow, FromValue, IntoValue, Isolation, Params, Row, Rows, Session,
+    Statement, Transaction, TxOptions,
 };
 pub use error::{Error, ErrorKind, Result, SqlState};
 pub use node::Node;

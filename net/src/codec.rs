@@ -44,20 +44,14 @@ pub enum CodecError {
 #[must_use]
 pub fn encode<T: Encode>(value: &T) -> Vec<u8> {
     let encoded = bincode::encode_to_vec(value, legacy());
-    assert!(
-        encoded.is_ok(),
-        "encoding plain data into memory cannot fail: no message type holds a lock or a cell"
-    );
+    assert!(encoded.is_ok(), "encoding plain data into memory cannot fail: no message type holds a lock or a cell");
     encoded.unwrap_or_default()
 }
 
 /// Encodes a value behind what `out` holds.
 pub fn append<T: Encode>(value: &T, out: &mut BytesMut) {
     let written = bincode::encode_into_writer(value, Appender(out), legacy());
-    assert!(
-        written.is_ok(),
-        "encoding plain data into memory cannot fail: no message type holds a lock or a cell"
-    );
+    assert!(written.is_ok(), "encoding plain data into memory cannot fail: no message type holds a lock or a cell");
 }
 
 /// Decodes a value that takes up all of `bytes`.
@@ -66,10 +60,7 @@ pub fn append<T: Encode>(value: &T, out: &mut BytesMut) {
 /// When there are more than `limit` bytes, when they are not a value, or when bytes follow it.
 pub fn decode<T: Decode<()>>(bytes: &[u8], limit: usize) -> Result<T, CodecError> {
     if bytes.len() > limit {
-        return Err(CodecError::TooLong {
-            length: bytes.len(),
-            limit,
-        });
+        return Err(CodecError::TooLong { length: bytes.len(), limit });
     }
     match bytes.len() {
         0..=0x400 => decode_within(bytes, legacy().with_limit::<0x1_0000>()),
@@ -112,27 +103,18 @@ mod tests {
         assert_eq!(decode::<u64>(&bytes, 64).unwrap(), 7);
         bytes.push(0);
         assert!(matches!(decode::<u64>(&bytes, 64), Err(CodecError::Trailing(1))));
-        assert!(matches!(
-            decode::<u64>(&bytes, 8),
-            Err(CodecError::TooLong { length: 9, limit: 8 })
-        ));
+        assert!(matches!(decode::<u64>(&bytes, 8), Err(CodecError::TooLong { length: 9, limit: 8 })));
     }
 
     #[test]
     fn a_claimed_length_reserves_no_memory() {
         let claim = encode(&(1u64 << 40));
-        assert!(matches!(
-            decode::<Vec<u64>>(&claim, 64),
-            Err(CodecError::Malformed(DecodeError::LimitExceeded))
-        ));
+        assert!(matches!(decode::<Vec<u64>>(&claim, 64), Err(CodecError::Malformed(DecodeError::LimitExceeded))));
     }
 
     #[test]
     fn values_far_larger_than_their_bytes_are_accepted() {
         let nothing: Vec<Option<Vec<u8>>> = vec![None; 1000];
-        assert_eq!(
-            decode::<Vec<Option<Vec<u8>>>>(&encode(&nothing), 4096).unwrap(),
-            nothing
-        );
+        assert_eq!(decode::<Vec<Option<Vec<u8>>>>(&encode(&nothing), 4096).unwrap(), nothing);
     }
 }

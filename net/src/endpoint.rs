@@ -33,9 +33,7 @@ const STRANGERS: usize = 1024;
 /// The settings of every connection.
 pub(crate) fn transport_config() -> TransportConfig {
     let mut acknowledgements = AckFrequencyConfig::default();
-    acknowledgements
-        .ack_eliciting_threshold(VarInt::from_u32(10))
-        .max_ack_delay(Some(Duration::from_millis(5)));
+    acknowledgements.ack_eliciting_threshold(VarInt::from_u32(10)).max_ack_delay(Some(Duration::from_millis(5)));
     let mut congestion = CubicConfig::default();
     congestion.initial_window(INITIAL_CONGESTION_WINDOW);
     let mut config = TransportConfig::default();
@@ -57,10 +55,7 @@ pub(crate) fn transport_config() -> TransportConfig {
 /// The settings of the server's side, given its TLS part.
 pub(crate) fn server_config(tls: Arc<dyn quinn::crypto::ServerConfig>) -> quinn::ServerConfig {
     let mut config = quinn::ServerConfig::with_crypto(tls);
-    config
-        .transport_config(Arc::new(transport_config()))
-        .max_incoming(STRANGERS)
-        .migration(false);
+    config.transport_config(Arc::new(transport_config())).max_incoming(STRANGERS).migration(false);
     config
 }
 
@@ -92,10 +87,7 @@ impl ConnectionIdGenerator for RandomIds {
 /// Opens a UDP socket with large buffers, as far as the system grants them.
 pub(crate) fn open_socket(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    for outcome in [
-        socket.set_recv_buffer_size(SOCKET_BUFFER),
-        socket.set_send_buffer_size(SOCKET_BUFFER),
-    ] {
+    for outcome in [socket.set_recv_buffer_size(SOCKET_BUFFER), socket.set_send_buffer_size(SOCKET_BUFFER)] {
         if let Err(error) = outcome {
             tracing::debug!(%error, "the socket keeps its small buffers");
         }

@@ -102,10 +102,7 @@ impl Batch {
         let length = HEADER_BYTES + payload.len();
         self.bytes += LENGTH_BYTES + length;
         let length = u32::try_from(length);
-        assert!(
-            length.is_ok(),
-            "payloads are bounded by MAX_PAYLOAD, far below 4 GiB, before they come here"
-        );
+        assert!(length.is_ok(), "payloads are bounded by MAX_PAYLOAD, far below 4 GiB, before they come here");
         self.small.put_u32_le(length.unwrap_or_default());
         codec::append(header, &mut self.small);
         if payload.len() < COPY_BELOW {
@@ -148,11 +145,7 @@ impl Decoder {
     /// A decoder that refuses frames longer than `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            partial: BytesMut::new(),
-            piece: Bytes::new(),
-        }
+        Self { limit, partial: BytesMut::new(), piece: Bytes::new() }
     }
 
     /// Gives the next piece of the stream.
@@ -195,10 +188,7 @@ impl Decoder {
         };
         let length = u32::from_le_bytes(*field) as usize;
         if length > self.limit {
-            return Err(FrameError::TooLarge {
-                length,
-                limit: self.limit,
-            });
+            return Err(FrameError::TooLarge { length, limit: self.limit });
         }
         if length < HEADER_BYTES {
             return Err(FrameError::TooShort(length));
@@ -249,54 +239,27 @@ mod tests {
     }
 
     fn frames() -> impl Strategy<Value = Vec<Frame>> {
-        let header =
-            (any::<u16>(), any::<u64>(), any::<u32>(), any::<u8>()).prop_map(|(kind, request, deadline_ms, flags)| {
-                FrameHeader {
-                    kind,
-                    request,
-                    deadline_ms,
-                    flags,
-                }
-            });
+        let header = (any::<u16>(), any::<u64>(), any::<u32>(), any::<u8>())
+            .prop_map(|(kind, request, deadline_ms, flags)| FrameHeader { kind, request, deadline_ms, flags });
         let payload = prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..50).prop_map(Bytes::from),
             (COPY_BELOW - 1..COPY_BELOW + 2).prop_map(|length| Bytes::from(vec![7; length])),
         ];
-        proptest::collection::vec(
-            (header, payload).prop_map(|(header, payload)| Frame { header, payload }),
-            0..6,
-        )
+        proptest::collection::vec((header, payload).prop_map(|(header, payload)| Frame { header, payload }), 0..6)
     }
 
     #[test]
     fn layout() {
-        let header = FrameHeader {
-            kind: 0x0201,
-            request: 3,
-            deadline_ms: 4,
-            flags: REPLY,
-        };
-        let bytes = batch_of(&[Frame {
-            header,
-            payload: Bytes::from_static(b"xy"),
-        }]);
-        assert_eq!(
-            bytes,
-            [17, 0, 0, 0, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 1, b'x', b'y']
-        );
+        let header = FrameHeader { kind: 0x0201, request: 3, deadline_ms: 4, flags: REPLY };
+        let bytes = batch_of(&[Frame { header, payload: Bytes::from_static(b"xy") }]);
+        assert_eq!(bytes, [17, 0, 0, 0, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 1, b'x', b'y']);
     }
 
     #[test]
     fn lengths_are_checked_before_the_payload_arrives() {
         let mut decoder = Decoder::new(100);
         decoder.push(Bytes::from_static(&[101, 0, 0, 0]));
-        assert!(matches!(
-            decoder.next_frame(),
-            Err(FrameError::TooLarge {
-                length: 101,
-                limit: 100
-            })
-        ));
+        assert!(matches!(decoder.next_frame(), Err(FrameError::TooLarge { length: 101, limit: 100 })));
         let mut decoder = Decoder::new(100);
         decoder.push(Bytes::from_static(&[14, 0]));
         assert!(decoder.next_frame().unwrap().is_none());

@@ -60,10 +60,7 @@ pub struct JoinRequest {
 impl fmt::Debug for JoinRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("JoinRequest");
-        shown
-            .field("token_id", &self.token_id)
-            .field("advertise", &self.advertise)
-            .finish_non_exhaustive()
+        shown.field("token_id", &self.token_id).field("advertise", &self.advertise).finish_non_exhaustive()
     }
 }
 
@@ -133,12 +130,7 @@ pub async fn request(
     advertise: Vec<SocketAddr>,
     runtime: &Runtime,
 ) -> Result<JoinReply, JoinError> {
-    let request = JoinRequest {
-        token_id: token.id,
-        secret: token.secret,
-        csr_der,
-        advertise,
-    };
+    let request = JoinRequest { token_id: token.id, secret: token.secret, csr_der, advertise };
     let (mut stranger, mut asked) = (None, Vec::new());
     for name in &token.addresses {
         for address in tokio::net::lookup_host(name.as_str()).await.into_iter().flatten() {
@@ -164,12 +156,7 @@ pub async fn request(
 fn dial(address: SocketAddr, pin: [u8; 16], runtime: &Runtime) -> Result<(Endpoint, quinn::Connecting), JoinError> {
     let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = std::net::UdpSocket::bind(any)?;
-    let endpoint = Endpoint::new(
-        quinn::EndpointConfig::default(),
-        None,
-        socket,
-        Arc::new(quinn::TokioRuntime),
-    )?;
+    let endpoint = Endpoint::new(quinn::EndpointConfig::default(), None, socket, Arc::new(quinn::TokioRuntime))?;
     let tls = join_client_config(JOIN_PROTOCOL, pin, runtime)?;
     let tls = QuicClientConfig::try_from(tls).map_err(|error| rustls::Error::General(error.to_string()));
     let mut config = quinn::ClientConfig::new(Arc::new(tls.map_err(IdentityError::from)?));
@@ -192,10 +179,7 @@ async fn finish(
     if runtime.timeout(STEP_TIMEOUT, endpoint.wait_idle()).await.is_none() {
         tracing::debug!("the connection for joining did not close in time");
     }
-    match answer
-        .unwrap_or(Err(JoinError::Lost))
-        .map_err(|error| reason_of(closed, error))?
-    {
+    match answer.unwrap_or(Err(JoinError::Lost)).map_err(|error| reason_of(closed, error))? {
         JoinAnswer::Welcome(reply) if pin_of_pem(&reply.ca_pem)? == token.pin => Ok(reply),
         JoinAnswer::Welcome(_) => Err(JoinError::BadReply),
         JoinAnswer::Refused(reason) => Err(JoinError::Refused(reason)),
@@ -215,16 +199,10 @@ fn reason_of(closed: Option<ConnectionError>, error: JoinError) -> JoinError {
 async fn exchange(connection: &Connection, request: &JoinRequest) -> Result<JoinAnswer, JoinError> {
     let lost = |_| JoinError::Lost;
     let (mut send, recv) = connection.open_bi().await.map_err(lost)?;
-    send.write_all_chunks(&mut frame_of(request))
-        .await
-        .map_err(|_| JoinError::Lost)?;
+    send.write_all_chunks(&mut frame_of(request)).await.map_err(|_| JoinError::Lost)?;
     send.finish().map_err(|_| JoinError::Lost)?;
     let mut reader = FrameReader::new(recv, MAX_REPLY);
-    let frame = reader
-        .next_frame()
-        .await
-        .map_err(|_| JoinError::Lost)?
-        .ok_or(JoinError::Lost)?;
+    let frame = reader.next_frame().await.map_err(|_| JoinError::Lost)?.ok_or(JoinError::Lost)?;
     codec::decode(&frame.payload, MAX_REPLY).map_err(|_| JoinError::BadReply)
 }
 
@@ -247,9 +225,7 @@ async fn serve_stream(connection: &Connection, handler: &dyn JoinHandler, runtim
         Ok(reply) => JoinAnswer::Welcome(reply),
         Err(reason) => JoinAnswer::Refused(reason),
     };
-    send.write_all_chunks(&mut frame_of(&answer))
-        .await
-        .map_err(|error| error.to_string())?;
+    send.write_all_chunks(&mut frame_of(&answer)).await.map_err(|error| error.to_string())?;
     send.finish().map_err(|error| error.to_string())?;
     match answer {
         JoinAnswer::Welcome(_) => Ok(()),
@@ -258,22 +234,12 @@ async fn serve_stream(connection: &Connection, handler: &dyn JoinHandler, runtim
 }
 
 async fn read_request(connection: &Connection) -> Result<(quinn::SendStream, JoinRequest), String> {
-    let (send, recv) = connection
-        .accept_bi()
-        .await
-        .map_err(|error: ConnectionError| error.to_string())?;
+    let (send, recv) = connection.accept_bi().await.map_err(|error: ConnectionError| error.to_string())?;
     let mut reader = FrameReader::new(recv, MAX_REQUEST);
-    let frame = reader
-        .next_frame()
-        .await
-        .map_err(|error| error.to_string())?
-        .ok_or("an empty request")?;
+    let frame = reader.next_frame().await.map_err(|error| error.to_string())?.ok_or("an empty request")?;
     let request: JoinRequest = codec::decode(&frame.payload, MAX_REQUEST).map_err(|error| error.to_string())?;
     if request.advertise.len() > MAX_ADVERTISED {
-        return Err(format!(
-            "{} addresses are more than {MAX_ADVERTISED}",
-            request.advertise.len()
-        ));
+        return Err(format!("{} addresses are more than {MAX_ADVERTISED}", request.advertise.len()));
     }
     Ok((send, request))
 }

@@ -64,35 +64,19 @@ impl Hub {
     /// A hub without nodes.
     #[must_use]
     pub fn new(runtime: Runtime) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                runtime,
-                net: RwLock::default(),
-            }),
-        }
+        Self { shared: Arc::new(Shared { runtime, net: RwLock::default() }) }
     }
 
     /// Adds a node, or replaces the one with the same id, as a restart does.
     pub fn join(&self, peer: PeerId, handler: Arc<dyn Handler>) -> Arc<dyn Transport> {
         let (inbox, messages) = mpsc::channel(INBOX_MESSAGES);
         let closed = CancellationToken::new();
-        self.shared
-            .runtime
-            .spawn(deliver(handler.clone(), messages, closed.clone()));
-        let node = Node {
-            handler,
-            inbox,
-            closed: closed.clone(),
-        };
+        self.shared.runtime.spawn(deliver(handler.clone(), messages, closed.clone()));
+        let node = Node { handler, inbox, closed: closed.clone() };
         if let Some(previous) = self.shared.net.write().nodes.insert(peer, node) {
             previous.closed.cancel();
         }
-        Arc::new(Loopback {
-            id: peer,
-            closed,
-            shared: self.shared.clone(),
-            forgotten: Mutex::default(),
-        })
+        Arc::new(Loopback { id: peer, closed, shared: self.shared.clone(), forgotten: Mutex::default() })
     }
 
     /// Cuts a pair of nodes off from each other, in both directions.
@@ -135,10 +119,7 @@ impl Loopback {
             return Err(NetError::Closed);
         }
         let known = !self.forgotten.lock().contains(&to);
-        self.shared
-            .route(self.id, to)
-            .filter(|_| known)
-            .ok_or(NetError::Unreachable { peer: to })
+        self.shared.route(self.id, to).filter(|_| known).ok_or(NetError::Unreachable { peer: to })
     }
 
     /// Runs `work` at the receiver's side; the answer arrives unless the pair was cut meanwhile.
@@ -179,9 +160,7 @@ impl Transport for Loopback {
         if let Err(error) = check_length(&message.payload) {
             return tracing::warn!(%to, kind = message.kind, %error, "dropped a message");
         }
-        let sent = self
-            .route(to)
-            .map(|node| node.inbox.try_send((self.id, message)).is_ok());
+        let sent = self.route(to).map(|node| node.inbox.try_send((self.id, message)).is_ok());
         if !matches!(sent, Ok(true)) {
             tracing::trace!(%to, "dropped a message");
         }
@@ -192,11 +171,7 @@ impl Transport for Loopback {
         let node = self.route(to)?;
         let (from, handler) = (self.id, node.handler.clone());
         let work = async move { handler.on_call(from, message).await };
-        let answer = self
-            .shared
-            .runtime
-            .timeout(deadline, self.answer(to, &node, work))
-            .await;
+        let answer = self.shared.runtime.timeout(deadline, self.answer(to, &node, work)).await;
         answer.unwrap_or(Err(NetError::Deadline))
     }
 
@@ -211,11 +186,7 @@ impl Transport for Loopback {
         let node = self.route(to)?;
         let (from, handler) = (self.id, node.handler.clone());
         let (sender, receiver) = mpsc::channel(1);
-        let mut received = Received {
-            chunks: receiver,
-            ended: false,
-            peer: from,
-        };
+        let mut received = Received { chunks: receiver, ended: false, peer: from };
         let work = async move { handler.on_bulk(from, kind, header, &mut received).await };
         let (pumped, answer) = futures::join!(pump(chunks, sender), self.answer(to, &node, work));
         pumped?;
@@ -233,9 +204,7 @@ impl Transport for Loopback {
     fn reachable(&self) -> Vec<(PeerId, bool)> {
         let peers: Vec<PeerId> = self.shared.net.read().nodes.keys().copied().collect();
         let forgotten = self.forgotten.lock().clone();
-        let known = peers
-            .into_iter()
-            .filter(|peer| *peer != self.id && !forgotten.contains(peer));
+        let known = peers.into_iter().filter(|peer| *peer != self.id && !forgotten.contains(peer));
         known.map(|peer| (peer, self.route(peer).is_ok())).collect()
     }
 
@@ -286,10 +255,7 @@ impl ChunkSource for Received {
 
 fn check_length(payload: &Bytes) -> Result<(), NetError> {
     if payload.len() > MAX_PAYLOAD {
-        return Err(NetError::TooLarge {
-            length: payload.len(),
-            limit: MAX_PAYLOAD,
-        });
+        return Err(NetError::TooLarge { length: payload.len(), limit: MAX_PAYLOAD });
     }
     Ok(())
 }
@@ -333,10 +299,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn message(kind: u16) -> Message {
-        Message {
-            kind,
-            payload: Bytes::from_static(b"ping"),
-        }
+        Message { kind, payload: Bytes::from_static(b"ping") }
     }
 
     fn hub() -> (Hub, Arc<dyn Transport>, Arc<Echo>) {
@@ -371,10 +334,7 @@ mod tests {
     #[tokio::test]
     async fn a_silent_peer_ends_in_the_deadline() {
         let (_hub, one, _) = hub();
-        let silent = one
-            .call(PeerId(2), message(2), Duration::from_millis(5))
-            .await
-            .unwrap_err();
+        let silent = one.call(PeerId(2), message(2), Duration::from_millis(5)).await.unwrap_err();
         assert!(matches!(silent, NetError::Deadline) && silent.maybe_delivered());
     }
 
@@ -383,14 +343,8 @@ mod tests {
         let (hub, one, _) = hub();
         let two = hub.join(PeerId(2), Arc::new(Echo::default()));
         two.close().await;
-        assert!(matches!(
-            two.call(PeerId(1), message(1), SECOND).await,
-            Err(NetError::Closed)
-        ));
-        assert!(matches!(
-            one.call(PeerId(2), message(1), SECOND).await,
-            Err(NetError::Unreachable { .. })
-        ));
+        assert!(matches!(two.call(PeerId(1), message(1), SECOND).await, Err(NetError::Closed)));
+        assert!(matches!(one.call(PeerId(2), message(1), SECOND).await, Err(NetError::Unreachable { .. })));
     }
 
     #[tokio::test]

@@ -64,13 +64,7 @@ impl Runtime {
     fn new(mut source: StdRng, wall: Wall) -> Self {
         let mut root = [0; 32];
         source.fill_bytes(&mut root);
-        Self {
-            shared: Arc::new(Shared {
-                root,
-                source: Mutex::new(source),
-                wall,
-            }),
-        }
+        Self { shared: Arc::new(Shared { root, source: Mutex::new(source), wall }) }
     }
 
     /// The present on the clock that [`Runtime::sleep`] uses.
@@ -143,14 +137,9 @@ impl Runtime {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the seam through which everybody else reads the system's clock"
-)]
+#[expect(clippy::disallowed_methods, reason = "the seam through which everybody else reads the system's clock")]
 fn system_wall() -> u64 {
-    let passed = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
+    let passed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(passed.as_micros()).unwrap_or(u64::MAX)
 }
 
@@ -186,10 +175,7 @@ mod tests {
 
     #[test]
     fn real_runtimes_differ() {
-        assert_ne!(
-            Runtime::real().random_bytes::<16>(),
-            Runtime::real().random_bytes::<16>()
-        );
+        assert_ne!(Runtime::real().random_bytes::<16>(), Runtime::real().random_bytes::<16>());
     }
 
     #[tokio::test]

@@ -30,10 +30,7 @@ pub(crate) struct FrameReader {
 impl FrameReader {
     /// Reads frames of at most `limit` bytes.
     pub(crate) fn new(stream: RecvStream, limit: usize) -> Self {
-        Self {
-            stream,
-            decoder: Decoder::new(limit),
-        }
+        Self { stream, decoder: Decoder::new(limit) }
     }
 
     /// The next frame; `None` when the peer has finished the stream.

@@ -69,12 +69,7 @@ impl JoinToken {
     /// Draws a new token for a cluster whose members listen at `addresses` and whose authority has the key with `pin`.
     #[must_use]
     pub fn draw(addresses: Vec<String>, pin: [u8; 16], runtime: &Runtime) -> Self {
-        Self {
-            addresses,
-            id: runtime.random_bytes(),
-            secret: runtime.random_bytes(),
-            pin,
-        }
+        Self { addresses, id: runtime.random_bytes(), secret: runtime.random_bytes(), pin }
     }
 
     /// What the cluster remembers of the secret.
@@ -113,10 +108,7 @@ impl fmt::Display for JoinToken {
 
 impl fmt::Debug for JoinToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinToken")
-            .field("addresses", &self.addresses)
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("JoinToken").field("addresses", &self.addresses).field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -132,12 +124,7 @@ impl FromStr for JoinToken {
         if bytes[CHECKED_BYTES..] != checksum(addresses, &checked) {
             return Err(TokenError::Checksum);
         }
-        let mut token = Self {
-            addresses: parse_addresses(addresses)?,
-            id: [0; 6],
-            secret: [0; 16],
-            pin: [0; 16],
-        };
+        let mut token = Self { addresses: parse_addresses(addresses)?, id: [0; 6], secret: [0; 16], pin: [0; 16] };
         token.id.copy_from_slice(&checked[..6]);
         token.secret.copy_from_slice(&checked[6..22]);
         token.pin.copy_from_slice(&checked[22..]);
@@ -147,10 +134,7 @@ impl FromStr for JoinToken {
 
 fn parse_addresses(text: &str) -> Result<Vec<String>, TokenError> {
     let parse = |address: &str| {
-        let port = address
-            .rsplit_once(':')
-            .filter(|(host, _)| !host.is_empty())
-            .map(|(_, port)| port.parse::<u16>());
+        let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
         match port {
             Some(Ok(_)) => Ok(address.to_owned()),
             _ => Err(TokenError::Address(address.to_owned())),
@@ -199,11 +183,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn token() -> JoinToken {
-        JoinToken::draw(
-            vec!["10.0.0.1:7433".into(), "db-2.example:7433".into()],
-            [9; 16],
-            &Runtime::seeded(1),
-        )
+        JoinToken::draw(vec!["10.0.0.1:7433".into(), "db-2.example:7433".into()], [9; 16], &Runtime::seeded(1))
     }
 
     #[test]
@@ -219,41 +199,16 @@ mod tests {
     fn messages() {
         let text = token().to_string();
         let message = |text: &str| text.parse::<JoinToken>().unwrap_err().to_string();
-        assert_eq!(
-            message(&text[..text.len() - 7]),
-            "this token is incomplete: 61 of 68 characters"
-        );
-        assert_eq!(
-            message(&format!("{text}00")),
-            "this token is too long: 70 instead of 68 characters"
-        );
-        assert_eq!(
-            message("qj2-x"),
-            "this is not a join token: it does not begin with \"qj1-\""
-        );
-        assert_eq!(
-            message("qj1-10.0.0.1:7433"),
-            "this token is incomplete: 0 of 68 characters"
-        );
+        assert_eq!(message(&text[..text.len() - 7]), "this token is incomplete: 61 of 68 characters");
+        assert_eq!(message(&format!("{text}00")), "this token is too long: 70 instead of 68 characters");
+        assert_eq!(message("qj2-x"), "this is not a join token: it does not begin with \"qj1-\"");
+        assert_eq!(message("qj1-10.0.0.1:7433"), "this token is incomplete: 0 of 68 characters");
         let changed = text.replace("10.0.0.1", "10.0.0.2");
-        assert_eq!(
-            message(&changed),
-            "this token has been changed: its checksum does not match"
-        );
+        assert_eq!(message(&changed), "this token has been changed: its checksum does not match");
         let letter = format!("{}l", &text[..text.len() - 1]);
-        assert_eq!(
-            message(&letter),
-            "this token has been changed: \"l\" does not occur in tokens"
-        );
-        let nowhere = JoinToken {
-            addresses: vec!["host".into()],
-            ..token()
-        }
-        .to_string();
-        assert_eq!(
-            message(&nowhere),
-            "this token has been changed: \"host\" is not an address of the form HOST:PORT"
-        );
+        assert_eq!(message(&letter), "this token has been changed: \"l\" does not occur in tokens");
+        let nowhere = JoinToken { addresses: vec!["host".into()], ..token() }.to_string();
+        assert_eq!(message(&nowhere), "this token has been changed: \"host\" is not an address of the form HOST:PORT");
     }
 
     #[test]

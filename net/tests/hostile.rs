@@ -28,9 +28,7 @@ fn name(identity: &Identity, node: u64) -> String {
 }
 
 async fn closed(connection: &Connection) -> ConnectionError {
-    tokio::time::timeout(PATIENCE, connection.closed())
-        .await
-        .expect("the node closes the connection")
+    tokio::time::timeout(PATIENCE, connection.closed()).await.expect("the node closes the connection")
 }
 
 /// Sends bytes on the first stream of a fresh connection of node 9 and returns why node 1 closed it.
@@ -49,13 +47,7 @@ async fn refusal_of(bytes: Bytes) -> String {
 
 fn hello(class: u8) -> Bytes {
     let mut batch = Batch::default();
-    batch.push(
-        &FrameHeader {
-            flags: HELLO,
-            ..FrameHeader::default()
-        },
-        codec::encode(&(1u16, class, 7u64)).into(),
-    );
+    batch.push(&FrameHeader { flags: HELLO, ..FrameHeader::default() }, codec::encode(&(1u16, class, 7u64)).into());
     batch.take().concat().into()
 }
 
@@ -65,10 +57,7 @@ async fn a_node_of_another_cluster_is_refused() {
     let foreign = Node::start(identity(&authority(2), 2));
     foreign.knows(1, &one);
     let refused = foreign.ask(1, ECHO, "x").await.unwrap_err();
-    assert!(
-        matches!(refused, NetError::Refused(_)) && !refused.maybe_delivered(),
-        "{refused}"
-    );
+    assert!(matches!(refused, NetError::Refused(_)) && !refused.maybe_delivered(), "{refused}");
     one.knows(2, &foreign);
     assert!(matches!(one.ask(2, ECHO, "x").await, Err(NetError::Refused(_))));
     assert_eq!(one.transport.reachable(), [(PeerId(2), false)]);
@@ -85,10 +74,7 @@ async fn a_forged_cluster_with_the_right_names_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_node_than_the_one_dialled_is_refused() {
     let authority = authority(1);
-    let (one, three) = (
-        Node::start(identity(&authority, 1)),
-        Node::start(identity(&authority, 3)),
-    );
+    let (one, three) = (Node::start(identity(&authority, 1)), Node::start(identity(&authority, 3)));
     one.knows(2, &three);
     let refused = one.ask(2, ECHO, "x").await.unwrap_err();
     assert!(matches!(refused, NetError::Refused(_)), "{refused}");
@@ -102,11 +88,7 @@ async fn a_client_without_certificate_is_refused() {
     tls.client_auth_cert_resolver = Arc::new(NoCertificate);
     let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
     let endpoint = Endpoint::client(any_port()).unwrap();
-    let connection = endpoint
-        .connect_with(config, one.address(), &name(&nine, 1))
-        .unwrap()
-        .await
-        .unwrap();
+    let connection = endpoint.connect_with(config, one.address(), &name(&nine, 1)).unwrap().await.unwrap();
     let reason = closed(&connection).await.to_string();
     assert!(reason.contains("no certificate was shown"), "{reason}");
 }
@@ -133,17 +115,11 @@ async fn an_oversized_frame_closes_the_connection() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_is_no_lane_closes_the_connection() {
-    assert_eq!(
-        refusal_of(Bytes::from_static(&[3, 0, 0, 0])).await,
-        "a frame of 3 bytes is too short for its header"
-    );
+    assert_eq!(refusal_of(Bytes::from_static(&[3, 0, 0, 0])).await, "a frame of 3 bytes is too short for its header");
     assert_eq!(refusal_of(hello(1)).await, "a lane of class 1 where Raft was expected");
     let mut other_version = hello(0).to_vec();
     other_version[19] = 9;
-    assert_eq!(
-        refusal_of(other_version.into()).await,
-        "the peer speaks version 9, this node 1"
-    );
+    assert_eq!(refusal_of(other_version.into()).await, "the peer speaks version 9, this node 1");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -43,11 +43,7 @@ fn member() -> (Node, JoinToken) {
     let authority = authority(1);
     let identity = identity(&authority, 1);
     let mut token = JoinToken::draw(vec![], authority.pin().unwrap(), &Runtime::real());
-    let door = Door {
-        id: token.id,
-        secret_hash: token.secret_hash(),
-        authority,
-    };
+    let door = Door { id: token.id, secret_hash: token.secret_hash(), authority };
     let node = Node::start_at(any_port(), identity, Some(Arc::new(door))).unwrap();
     token.addresses.push(node.address().to_string());
     (node, token)
@@ -95,9 +91,7 @@ async fn a_wrong_secret_is_refused_with_the_cluster_s_reason() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_whose_key_is_not_proved_is_refused() {
     let (_one, token) = member();
-    let refused = join::request(&token, b"nonsense".to_vec(), vec![], &Runtime::real())
-        .await
-        .unwrap_err();
+    let refused = join::request(&token, b"nonsense".to_vec(), vec![], &Runtime::real()).await.unwrap_err();
     assert!(matches!(refused, JoinError::Refused(_)), "{refused}");
 }
 

@@ -1,6 +1,14 @@
 //! Three real `quorate start` processes on disks: a bank runs while the process that leads is killed (SIGKILL) again
 //! and again and started anew. No acknowledged transfer is lost, nothing refused is there, and the sums hold.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test stops at the first surprise"
+)]
+
 use quorate_bench::bank::{self, Transfer};
 use quorate_bench::target::{Connection, Postgres, Protocol, Target, TargetError};
 use std::collections::BTreeSet;
@@ -91,14 +99,14 @@ impl Cluster {
         servers[0].start(None);
         servers[0].answers().await;
         for at in 1..3 {
-            let token = Command::new(env!("CARGO_BIN_EXE_quorate"))
+            let made = Command::new(env!("CARGO_BIN_EXE_quorate"))
                 .args(["cluster", "token", "create", &servers[0].url()])
                 .output()
                 .unwrap();
-            let text = String::from_utf8(token.stdout).unwrap();
-            let token = text.split_whitespace().find(|word| word.starts_with("qj1-"));
-            let token =
-                token.unwrap_or_else(|| panic!("no token in {text:?} {:?}", String::from_utf8_lossy(&token.stderr)));
+            let text = String::from_utf8(made.stdout).unwrap();
+            let Some(token) = text.split_whitespace().find(|word| word.starts_with("qj1-")) else {
+                panic!("no token in {text:?}: {}", String::from_utf8_lossy(&made.stderr));
+            };
             servers[at].start(Some(token));
             servers[at].answers().await;
         }

@@ -1,5 +1,13 @@
 //! `quorate start`, `cluster` and `demo` as processes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test stops at the first surprise"
+)]
+
 mod support;
 
 use std::io::{BufRead, BufReader};

@@ -1,5 +1,13 @@
 //! `quorate sql` as scripts see it: results on standard output, errors on standard error, exit codes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test stops at the first surprise"
+)]
+
 mod support;
 
 use std::io::{BufRead, BufReader, Write};

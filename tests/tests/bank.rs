@@ -1,5 +1,13 @@
 //! A bank on three nodes in one process, while nodes crash (losing what they had not synced) and come back.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test stops at the first surprise"
+)]
+
 use quorate_bench::bank::{self, Transfer};
 use quorate_bench::target::{Connection, TargetError};
 use quorate_tests::cluster::Cluster;
@@ -86,8 +94,7 @@ async fn bank_survives(seed: u64, rounds: usize, split: bool) {
     }
     drop(target);
     let cluster = Arc::new(RwLock::new(cluster));
-    let clients =
-        Arc::new(Clients { cluster: cluster.clone(), stop: AtomicBool::new(false), next: AtomicI64::new(1) });
+    let clients = Arc::new(Clients { cluster: cluster.clone(), stop: AtomicBool::new(false), next: AtomicI64::new(1) });
     let running: Vec<_> = (0..4).map(|at| tokio::spawn(clients.clone().client(seed * 100 + at))).collect();
     let mut rng = StdRng::seed_from_u64(seed);
     for _ in 0..rounds {

@@ -1,5 +1,13 @@
 //! The rules of the house hold, and a file that breaks one is found.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test stops at the first surprise"
+)]
+
 use quorate_tests::tidy::findings;
 use std::path::{Path, PathBuf};
 

@@ -6,9 +6,7 @@ use std::fmt;
 
 /// A global transaction ID: handed out by the oracle, dense and ever-growing. A read at `S` sees every version with an
 /// ID <= `S`; a version carries the `C` of the transaction that wrote it.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize)]
 pub struct TxnId(pub u64);
 
 impl fmt::Display for TxnId {
@@ -18,9 +16,7 @@ impl fmt::Display for TxnId {
 }
 
 /// One attempt of a transaction to commit; never reused. A retried transaction is a new attempt.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize)]
 pub struct Attempt {
     /// The node whose gateway runs it.
     pub gateway: u64,
@@ -38,9 +34,7 @@ impl fmt::Display for Attempt {
 
 /// Age of a transaction for wound-wait: the first attempt's S, ties broken by that attempt. Smaller is older; kept over
 /// retries.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize)]
 pub struct StartId {
     /// S of the first attempt.
     pub read_id: TxnId,
@@ -49,9 +43,7 @@ pub struct StartId {
 }
 
 /// Fences terminators of three-phase commit. The coordinator's ballot is the default (round 0).
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize)]
 pub struct Ballot {
     /// Higher wins.
     pub round: u64,

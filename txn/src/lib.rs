@@ -35,6 +35,4 @@ pub mod transaction;
 pub use api::{LockMode, LockWait};
 pub use error::{Error, RetryReason};
 pub use ids::{Attempt, Ballot, StartId, TxnId};
-pub use transaction::{
-    Client, CommitPath, Committed, Isolation, Mark, Page, Scan, Setup, Transaction, TxnOptions,
-};
+pub use transaction::{Client, CommitPath, Committed, Isolation, Mark, Page, Scan, Setup, Transaction, TxnOptions};

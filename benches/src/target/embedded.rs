@@ -3,7 +3,8 @@
 use super::{Cell, Connection, Param, Row, Statement, Target, TargetError};
 use quorate::node::Node;
 use quorate::session::{
-    ColumnDesc, CommandTag, CopyFormat, ExecuteMode, Gateway, Notice, Prepared, ResultSink, Row as SqlRow, Session, StartupParams, TransactionStatus,
+    ColumnDesc, CommandTag, CopyFormat, ExecuteMode, Gateway, Notice, Prepared, ResultSink, Row as SqlRow, Session,
+    StartupParams, TransactionStatus,
 };
 use quorate::sql::types::{Numeric, Text, Type, TypeContext, Value};
 use std::sync::Arc;
@@ -45,7 +46,8 @@ struct InProcess {
 impl Connection for InProcess {
     async fn run(&mut self, statement: &'static Statement, params: &[Param]) -> Result<Vec<Row>, TargetError> {
         let prepared = self.prepare(statement).await?;
-        let values = params.iter().zip(&prepared.param_types).map(|(param, ty)| value(param, ty)).collect::<Result<_, _>>()?;
+        let values =
+            params.iter().zip(&prepared.param_types).map(|(param, ty)| value(param, ty)).collect::<Result<_, _>>()?;
         let mut execution = self.session.execute(&prepared, values, ExecuteMode::Autocommit).await.map_err(error)?;
         let mut rows = Vec::new();
         loop {

@@ -128,9 +128,9 @@ fn natural_type(param: &Param) -> Type {
 async fn simple(client: &Client, sql: &str) -> Result<Vec<Row>, TargetError> {
     let messages = client.simple_query(sql).await.map_err(error)?;
     let rows = messages.iter().filter_map(|message| match message {
-        SimpleQueryMessage::Row(row) => Some(
-            (0..row.len()).map(|at| row.get(at).map_or(Cell::Null, |text| Cell::Text(text.to_owned()))).collect(),
-        ),
+        SimpleQueryMessage::Row(row) => {
+            Some((0..row.len()).map(|at| row.get(at).map_or(Cell::Null, |text| Cell::Text(text.to_owned()))).collect())
+        }
         _ => None,
     });
     Ok(rows.collect())

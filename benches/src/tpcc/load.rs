@@ -29,10 +29,7 @@ impl Progress {
 
 /// Makes the tables and fills them; `options.load_threads` connections at once.
 pub async fn load(target: Arc<dyn Target>, options: &Options, progress: Arc<Progress>) -> Result<(), TargetError> {
-    progress.total.store(
-        ITEM_ROWS + WAREHOUSE_ROWS * options.warehouses as u64,
-        Ordering::Relaxed,
-    );
+    progress.total.store(ITEM_ROWS + WAREHOUSE_ROWS * options.warehouses as u64, Ordering::Relaxed);
     let mut first = target.connect(0).await?;
     schema::create(first.as_mut()).await?;
     let constants = Constants::load(options.seed);
@@ -46,15 +43,9 @@ pub async fn load(target: Arc<dyn Target>, options: &Options, progress: Arc<Prog
             let mut connection = target.connect(worker).await?;
             while let Some(part) = jobs.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
                 let random = Random::new(seed ^ part.seed(), constants);
-                Loader {
-                    connection: connection.as_mut(),
-                    random,
-                    progress: &progress,
-                    text: String::new(),
-                    rows: 0,
-                }
-                .part(*part)
-                .await?;
+                Loader { connection: connection.as_mut(), random, progress: &progress, text: String::new(), rows: 0 }
+                    .part(*part)
+                    .await?;
             }
             Ok::<(), TargetError>(())
         });
@@ -131,11 +122,7 @@ impl Loader<'_> {
 
     /// Sends the statement if it is large enough.
     async fn send(&mut self) -> Result<(), TargetError> {
-        if self.text.len() >= STATEMENT_BYTES {
-            self.flush().await
-        } else {
-            Ok(())
-        }
+        if self.text.len() >= STATEMENT_BYTES { self.flush().await } else { Ok(()) }
     }
 
     async fn flush(&mut self) -> Result<(), TargetError> {
@@ -153,10 +140,7 @@ impl Loader<'_> {
             let (image, name) = (self.random.uniform(1, 10_000), self.random.text(14, 24));
             let (price, data) = (self.random.uniform(100, 10_000), self.random.data());
             let (whole, cents) = (price / 100, price % 100);
-            self.add(
-                "item",
-                format_args!("({i},{image},'{name}',{whole}.{cents:02},'{data}')"),
-            );
+            self.add("item", format_args!("({i},{image},'{name}',{whole}.{cents:02},'{data}')"));
             self.send().await?;
         }
         self.flush().await
@@ -171,19 +155,13 @@ impl Loader<'_> {
     async fn warehouse(&mut self, w: i64) -> Result<(), TargetError> {
         let (name, address) = (self.random.text(6, 10), self.address());
         let tax = self.random.uniform(0, 2000);
-        self.add(
-            "warehouse",
-            format_args!("({w},'{name}',{address},0.{tax:04},300000.00)"),
-        );
+        self.add("warehouse", format_args!("({w},'{name}',{address},0.{tax:04},300000.00)"));
         self.send().await?;
         self.flush().await?;
         for d in 1..=10 {
             let (name, address) = (self.random.text(6, 10), self.address());
             let tax = self.random.uniform(0, 2000);
-            self.add(
-                "district",
-                format_args!("({d},{w},'{name}',{address},0.{tax:04},30000.00,3001)"),
-            );
+            self.add("district", format_args!("({d},{w},'{name}',{address},0.{tax:04},30000.00,3001)"));
             self.send().await?;
         }
         self.flush().await
@@ -206,11 +184,7 @@ impl Loader<'_> {
     async fn customers(&mut self, w: i64, d: i64) -> Result<(), TargetError> {
         for c in 1..=3000 {
             // The first thousand customers carry every last name once (clause 4.3.3.1).
-            let last = if c <= 1000 {
-                last_name(c - 1)
-            } else {
-                self.random.last_name()
-            };
+            let last = if c <= 1000 { last_name(c - 1) } else { self.random.last_name() };
             let (first, address) = (self.random.text(8, 16), self.address());
             let (phone, discount) = (self.random.digits(16, 16), self.random.uniform(0, 5000));
             let credit = if self.random.percent(10) { "BC" } else { "GC" };
@@ -239,11 +213,7 @@ impl Loader<'_> {
         let counts: Vec<i64> = (0..3000).map(|_| self.random.uniform(5, 15)).collect();
         for (at, (c, lines)) in customers.iter().zip(&counts).enumerate() {
             let o = at as i64 + 1;
-            let carrier = if o < 2101 {
-                self.random.uniform(1, 10).to_string()
-            } else {
-                "NULL".to_owned()
-            };
+            let carrier = if o < 2101 { self.random.uniform(1, 10).to_string() } else { "NULL".to_owned() };
             self.add("orders", format_args!("({o},{d},{w},{c},now(),{carrier},{lines},1)"));
             self.send().await?;
         }
@@ -257,11 +227,7 @@ impl Loader<'_> {
             let o = at as i64 + 1;
             for number in 1..=*lines {
                 let (item, info) = (self.random.uniform(1, 100_000), self.random.text(24, 24));
-                let (when, cents) = if o < 2101 {
-                    ("now()", 0)
-                } else {
-                    ("NULL", self.random.uniform(1, 999_999))
-                };
+                let (when, cents) = if o < 2101 { ("now()", 0) } else { ("NULL", self.random.uniform(1, 999_999)) };
                 let (whole, cents) = (cents / 100, cents % 100);
                 self.add(
                     "order_line",

@@ -132,8 +132,7 @@ impl Random {
 
 /// The last name of a number 0..=999 (clause 4.3.2.3).
 pub fn last_name(number: i64) -> String {
-    const SYLLABLES: [&str; 10] =
-        ["BAR", "OUGHT", "ABLE", "PRI", "PRES", "ESE", "ANTI", "CALLY", "ATION", "EING"];
+    const SYLLABLES: [&str; 10] = ["BAR", "OUGHT", "ABLE", "PRI", "PRES", "ESE", "ANTI", "CALLY", "ATION", "EING"];
     [number / 100, number / 10 % 10, number % 10].iter().map(|&digit| SYLLABLES[digit as usize]).collect()
 }
 
@@ -156,7 +155,9 @@ mod tests {
             assert!((65..=119).contains(&delta) && delta != 96 && delta != 112, "seed {seed}: {delta}");
             assert!((0..=255).contains(&run.last_name));
             let mut random = Random::new(seed, run);
-            assert!((0..2000).all(|_| (1..=3000).contains(&random.customer()) && (1..=100_000).contains(&random.item())));
+            assert!(
+                (0..2000).all(|_| (1..=3000).contains(&random.customer()) && (1..=100_000).contains(&random.item()))
+            );
         }
     }
 }

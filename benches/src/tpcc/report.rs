@@ -195,23 +195,52 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "  {:<13}{:>8}{:>7}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>10}{:>15}{:>8}",
-            "transaction", "count", "mix%", "p50", "p90", "p95", "p99", "p99.9", "max", "rollback", "retries/commit", "errors"
+            "transaction",
+            "count",
+            "mix%",
+            "p50",
+            "p90",
+            "p95",
+            "p99",
+            "p99.9",
+            "max",
+            "rollback",
+            "retries/commit",
+            "errors"
         )?;
         for of in &self.types {
             writeln!(
                 f,
                 "  {:<13}{:>8}{:>7.1}{:>9.3}{:>9.3}{:>9.3}{:>9.3}{:>9.3}{:>9.3}{:>9.2}%{:>15.3}{:>8}",
-                of.name, of.count, of.mix, of.p50, of.p90, of.p95, of.p99, of.p999, of.max, of.rollback, of.retries, of.errors
+                of.name,
+                of.count,
+                of.mix,
+                of.p50,
+                of.p90,
+                of.p95,
+                of.p99,
+                of.p999,
+                of.max,
+                of.rollback,
+                of.retries,
+                of.errors
             )?;
         }
-        writeln!(f, "  latencies in ms, from BEGIN to the acknowledged COMMIT incl. retries; closed loop unless paced\n")?;
+        writeln!(
+            f,
+            "  latencies in ms, from BEGIN to the acknowledged COMMIT incl. retries; closed loop unless paced\n"
+        )?;
         if !self.retried.is_empty() {
             let codes: Vec<String> = self.retried.iter().map(|(code, count)| format!("{code} {count}")).collect();
             writeln!(f, "  retried by SQLSTATE   {}", codes.join(", "))?;
         }
         if !self.conditions.is_empty() {
             let hold = self.conditions.iter().filter(|(_, violations)| *violations == 0).count();
-            writeln!(f, "  consistency           {hold}/{} conditions hold (3.3.2.1-12, at one ID)", self.conditions.len())?;
+            writeln!(
+                f,
+                "  consistency           {hold}/{} conditions hold (3.3.2.1-12, at one ID)",
+                self.conditions.len()
+            )?;
         }
         for failure in &self.failures {
             writeln!(f, "  failed                {failure}")?;

@@ -75,8 +75,7 @@ statements! {
 
 /// The stock query that reads the district's own `s_dist_xx`.
 pub fn stock_of(district: i64) -> &'static Statement {
-    const OF: [&Statement; 10] = [
-        &STOCK_01, &STOCK_02, &STOCK_03, &STOCK_04, &STOCK_05, &STOCK_06, &STOCK_07, &STOCK_08, &STOCK_09, &STOCK_10,
-    ];
+    const OF: [&Statement; 10] =
+        [&STOCK_01, &STOCK_02, &STOCK_03, &STOCK_04, &STOCK_05, &STOCK_06, &STOCK_07, &STOCK_08, &STOCK_09, &STOCK_10];
     OF[(district - 1) as usize]
 }

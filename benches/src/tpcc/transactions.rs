@@ -21,8 +21,7 @@ pub enum Kind {
 
 impl Kind {
     /// All five, in the order of reports.
-    pub const ALL: [Kind; 5] =
-        [Kind::NewOrder, Kind::Payment, Kind::OrderStatus, Kind::Delivery, Kind::StockLevel];
+    pub const ALL: [Kind; 5] = [Kind::NewOrder, Kind::Payment, Kind::OrderStatus, Kind::Delivery, Kind::StockLevel];
 
     /// Name in reports.
     pub fn name(self) -> &'static str {
@@ -116,8 +115,7 @@ impl Input {
             }
             Kind::Payment => {
                 let remote = warehouses > 1 && random.percent(15);
-                let (c_w, c_d) =
-                    if remote { (other(w, warehouses, random), random.uniform(1, 10)) } else { (w, d) };
+                let (c_w, c_d) = if remote { (other(w, warehouses, random), random.uniform(1, 10)) } else { (w, d) };
                 let customer = Customer::draw(random);
                 Input::Payment { w, d, c_w, c_d, customer, cents: random.uniform(100, 500_000) }
             }
@@ -185,14 +183,7 @@ impl Run<'_> {
         Ok(rows.swap_remove(0))
     }
 
-    async fn new_order(
-        &mut self,
-        w: i64,
-        d: i64,
-        c: i64,
-        lines: &[Line],
-        rollback: bool,
-    ) -> Result<Done, TargetError> {
+    async fn new_order(&mut self, w: i64, d: i64, c: i64, lines: &[Line], rollback: bool) -> Result<Done, TargetError> {
         let warehouse = self.one(&sql::WAREHOUSE_TAX, &[Int(w)]).await?;
         let district = self.one(&sql::DISTRICT_NEXT, &[Int(w), Int(d)]).await?;
         let o = district[1].int();

@@ -44,10 +44,7 @@ impl SqlState {
 
     /// Whether the outcome of the commit is unknown.
     pub fn is_ambiguous(self) -> bool {
-        matches!(
-            self,
-            SqlState::STATEMENT_COMPLETION_UNKNOWN | SqlState::TRANSACTION_RESOLUTION_UNKNOWN
-        )
+        matches!(self, SqlState::STATEMENT_COMPLETION_UNKNOWN | SqlState::TRANSACTION_RESOLUTION_UNKNOWN)
     }
 }
 

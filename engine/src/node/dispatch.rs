@@ -38,10 +38,7 @@ impl Handler for Dispatch {
         }
         match codec::decode::<Vec<RaftMessage>>(&message.payload) {
             Ok(messages) => {
-                if !parts.store.try_send(Event::Messages {
-                    from: NodeId(from.0),
-                    messages,
-                }) {
+                if !parts.store.try_send(Event::Messages { from: NodeId(from.0), messages }) {
                     tracing::trace!(%from, "dropped a Raft envelope: the store is behind");
                 }
             }

@@ -22,44 +22,30 @@ pub(super) struct Joined {
 pub(super) async fn join(token: &JoinToken, network: &Network, place: &Place, runtime: &Runtime) -> Result<Joined> {
     let advertise = addresses(network, network.listen);
     if advertise.iter().any(|address| address.port() == 0) {
-        return Err(Error::new(
-            SqlState::CONFIG_FILE_ERROR,
-            "a joining node needs a fixed node address",
-        ));
+        return Err(Error::new(SqlState::CONFIG_FILE_ERROR, "a joining node needs a fixed node address"));
     }
     let key = NodeKey::generate().map_err(membership::identity_error)?;
     let csr = key.csr_der().map_err(membership::identity_error)?;
-    let reply = join::request(token, csr, advertise, runtime)
-        .await
-        .map_err(join_error)?;
+    let reply = join::request(token, csr, advertise, runtime).await.map_err(join_error)?;
     let identity = Identity::from_pem(&reply.certificate_pem, &key.pem(), &reply.ca_pem);
     place.set_identity(&identity.map_err(membership::identity_error)?)?;
     place.set_node(NodeId(reply.node))?;
     tracing::info!(node = reply.node, cluster = reply.cluster_name, "joined the cluster");
-    Ok(Joined {
-        node: NodeId(reply.node),
-        members: reply.members,
-    })
+    Ok(Joined { node: NodeId(reply.node), members: reply.members })
 }
 
 /// The identity of the only node of a cluster: the authority is made if there is none yet.
 pub(super) async fn found(node: NodeId, place: &Place, members: &Membership, runtime: &Runtime) -> Result<Identity> {
     let identity = match members.cluster().await? {
-        Some(cluster) => ClusterAuthority::from_pem(
-            ClusterId(cluster.cluster),
-            &cluster.ca_certificate_pem,
-            &cluster.ca_key_pem,
-        )
-        .and_then(|authority| authority.issue(node.0, runtime.wall()))
-        .map_err(membership::identity_error)?,
+        Some(cluster) => {
+            ClusterAuthority::from_pem(ClusterId(cluster.cluster), &cluster.ca_certificate_pem, &cluster.ca_key_pem)
+                .and_then(|authority| authority.issue(node.0, runtime.wall()))
+                .map_err(membership::identity_error)?
+        }
         None => {
             let (cluster, identity) = membership::new_cluster(node, runtime)?;
-            let first = NodeRecord {
-                id: node,
-                node_addresses: Vec::new(),
-                sql_address: None,
-                joined_at: runtime.wall(),
-            };
+            let first =
+                NodeRecord { id: node, node_addresses: Vec::new(), sql_address: None, joined_at: runtime.wall() };
             members.found(&cluster, &first).await?;
             identity
         }

@@ -31,11 +31,7 @@ pub(crate) async fn send(
             false
         }
     };
-    store.send(Event::ImageSent {
-        range: request.range,
-        to: request.to,
-        ok,
-    });
+    store.send(Event::ImageSent { range: request.range, to: request.to, ok });
 }
 
 async fn send_chunks(
@@ -52,9 +48,7 @@ async fn send_chunks(
         return Ok(false);
     };
     let mut chunks = ReaderChunks { reader: Some(reader) };
-    let answer = transport
-        .send_bulk(PeerId(request.node.0), IMAGE, Bytes::new(), &mut chunks)
-        .await?;
+    let answer = transport.send_bulk(PeerId(request.node.0), IMAGE, Bytes::new(), &mut chunks).await?;
     Ok(answer == TAKEN)
 }
 
@@ -80,9 +74,7 @@ impl ChunkSource for ReaderChunks {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, NetError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| NetError::Cancelled(error.to_string()))
+    tokio::task::spawn_blocking(work).await.map_err(|error| NetError::Cancelled(error.to_string()))
 }
 
 /// Gathers an image from a peer and gives it to the store; the answer for the sender.
@@ -90,10 +82,7 @@ pub(crate) async fn receive(from: PeerId, chunks: &mut dyn ChunkStream, store: &
     match gather(chunks).await {
         Ok(Some(image)) => {
             let (reply, taken) = tokio::sync::oneshot::channel();
-            let sent = store.send(Event::ImageArrived {
-                image: Box::new(image),
-                reply,
-            });
+            let sent = store.send(Event::ImageArrived { image: Box::new(image), reply });
             if sent && taken.await.unwrap_or(false) {
                 Bytes::from_static(TAKEN)
             } else {
@@ -123,8 +112,5 @@ pub(crate) const RAFT: u16 = 0x0102;
 
 /// The envelope of these encoded Raft messages.
 pub(crate) fn envelope(payload: Vec<u8>) -> Message {
-    Message {
-        kind: RAFT,
-        payload: Bytes::from(payload),
-    }
+    Message { kind: RAFT, payload: Bytes::from(payload) }
 }

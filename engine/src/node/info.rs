@@ -33,10 +33,7 @@ impl Info {
 #[async_trait]
 impl ClusterInfo for Info {
     fn node_id(&self) -> u64 {
-        self.node
-            .get()
-            .and_then(std::sync::Weak::upgrade)
-            .map_or(0, |node| node.id.0)
+        self.node.get().and_then(std::sync::Weak::upgrade).map_or(0, |node| node.id.0)
     }
 
     async fn nodes(&self) -> Result<Vec<NodeStatus>> {
@@ -67,11 +64,7 @@ impl ClusterInfo for Info {
 
     async fn ranges(&self, span: &Span) -> Result<Vec<RangeStatus>> {
         let known = self.node()?.known_ranges().await?;
-        Ok(known
-            .into_iter()
-            .filter(|(range, _)| range.span.overlaps(span))
-            .map(status)
-            .collect())
+        Ok(known.into_iter().filter(|(range, _)| range.span.overlaps(span)).map(status).collect())
     }
 
     async fn split_at(&self, key: Vec<u8>) -> Result<()> {
@@ -86,10 +79,7 @@ impl ClusterInfo for Info {
 
     async fn join_tokens(&self) -> Result<Vec<(String, String, u64)>> {
         let tokens = self.node()?.membership.tokens().await?;
-        Ok(tokens
-            .into_iter()
-            .map(|token| (token.id, token.state, token.expires_at))
-            .collect())
+        Ok(tokens.into_iter().map(|token| (token.id, token.state, token.expires_at)).collect())
     }
 
     async fn revoke_join_token(&self, id: &str) -> Result<bool> {
@@ -105,10 +95,7 @@ impl ClusterInfo for Info {
 }
 
 fn status((range, leader): (RangeDescriptor, Option<NodeId>)) -> RangeStatus {
-    let learners = range
-        .replicas
-        .iter()
-        .filter(|replica| replica.role == ReplicaRole::Learner);
+    let learners = range.replicas.iter().filter(|replica| replica.role == ReplicaRole::Learner);
     RangeStatus {
         id: range.id.0,
         leaseholder: leader.map(|node| node.0),
@@ -121,15 +108,8 @@ fn status((range, leader): (RangeDescriptor, Option<NodeId>)) -> RangeStatus {
 impl Inner {
     /// Members that answer now, this node among them.
     pub(crate) fn live_nodes(&self) -> std::collections::BTreeSet<NodeId> {
-        let peers = self
-            .transport
-            .as_ref()
-            .map(|transport| transport.reachable())
-            .unwrap_or_default();
-        let live = peers
-            .into_iter()
-            .filter(|(_, connected)| *connected)
-            .map(|(PeerId(id), _)| NodeId(id));
+        let peers = self.transport.as_ref().map(|transport| transport.reachable()).unwrap_or_default();
+        let live = peers.into_iter().filter(|(_, connected)| *connected).map(|(PeerId(id), _)| NodeId(id));
         live.chain([self.id]).collect()
     }
 
@@ -161,14 +141,7 @@ impl Inner {
             return Ok(());
         }
         let right = self.router.new_range_id().await?;
-        match self
-            .router
-            .send_to_key(&key, || Request::Split {
-                key: key.clone(),
-                right,
-            })
-            .await?
-        {
+        match self.router.send_to_key(&key, || Request::Split { key: key.clone(), right }).await? {
             Reply::Ok => Ok(()),
             other => {
                 let message = format!("the range was not split: {other:?}");

@@ -64,10 +64,7 @@ impl Transport for LateTransport {
     }
 
     fn reachable(&self) -> Vec<(PeerId, bool)> {
-        self.bound
-            .get()
-            .map(|transport| transport.reachable())
-            .unwrap_or_default()
+        self.bound.get().map(|transport| transport.reachable()).unwrap_or_default()
     }
 
     fn round_trip(&self, peer: PeerId) -> Option<Duration> {

@@ -28,8 +28,7 @@ impl Sink {
 
 impl EffectSink for Sink {
     fn send(&mut self, to: NodeId, messages: Vec<RaftMessage>) {
-        self.transport
-            .send(PeerId(to.0), images::envelope(codec::encode(&messages)));
+        self.transport.send(PeerId(to.0), images::envelope(codec::encode(&messages)));
     }
 
     fn notice(&mut self, notice: Notice) {

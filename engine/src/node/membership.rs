@@ -122,11 +122,8 @@ impl Membership {
     /// Makes a token with which one node can join through `addresses`.
     pub(crate) async fn create_token(&self, addresses: Vec<String>) -> Result<JoinToken> {
         let Some(cluster) = self.cluster().await? else {
-            return Err(Error::new(
-                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
-                "this database is not a cluster node",
-            )
-            .with_hint("Start it with: quorate start DIR"));
+            return Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "this database is not a cluster node")
+                .with_hint("Start it with: quorate start DIR"));
         };
         let authority = authority(&cluster)?;
         let pin = authority.pin().map_err(identity_error)?;
@@ -154,11 +151,7 @@ impl Membership {
                 .map(|(key, value)| {
                     let record: TokenRecord = records::decode(value, "token")?;
                     let id = key[prefix..].iter().map(|byte| format!("{byte:02x}")).collect();
-                    Ok(TokenStatus {
-                        id,
-                        state: token_state(&record, now),
-                        expires_at: record.expires_at,
-                    })
+                    Ok(TokenStatus { id, state: token_state(&record, now), expires_at: record.expires_at })
                 })
                 .collect()
         })
@@ -191,9 +184,7 @@ impl Membership {
             }
             let state = token_state(&token, now);
             if state != "valid" {
-                return Ok(Err(format!(
-                    "this token is {state}; make a new one with: quorate cluster token create"
-                )));
+                return Ok(Err(format!("this token is {state}; make a new one with: quorate cluster token create")));
             }
             let Some(next) = read::<NodeId>(txn, &records::next_node_key(), "next node").await? else {
                 return Ok(Err("this cluster has no next node id".to_owned()));
@@ -227,16 +218,9 @@ impl JoinHandler for Membership {
 
 impl Membership {
     async fn welcome(&self, request: &JoinRequest) -> std::result::Result<JoinReply, String> {
-        let node = self
-            .admit(request)
-            .await
-            .map_err(|error| error.message().to_owned())??;
+        let node = self.admit(request).await.map_err(|error| error.message().to_owned())??;
         let text = |error: Error| error.message().to_owned();
-        let cluster = self
-            .cluster()
-            .await
-            .map_err(text)?
-            .ok_or("this cluster has no authority")?;
+        let cluster = self.cluster().await.map_err(text)?.ok_or("this cluster has no authority")?;
         let certificate_pem = authority(&cluster)
             .map_err(text)?
             .sign(&request.csr_der, node.0, self.runtime.wall())
@@ -278,19 +262,12 @@ fn cluster_name(draw: u64) -> String {
 }
 
 fn authority(cluster: &ClusterRecord) -> Result<ClusterAuthority> {
-    ClusterAuthority::from_pem(
-        ClusterId(cluster.cluster),
-        &cluster.ca_certificate_pem,
-        &cluster.ca_key_pem,
-    )
-    .map_err(identity_error)
+    ClusterAuthority::from_pem(ClusterId(cluster.cluster), &cluster.ca_certificate_pem, &cluster.ca_key_pem)
+        .map_err(identity_error)
 }
 
 pub(crate) fn identity_error(error: quorate_net::identity::IdentityError) -> Error {
-    Error::new(
-        SqlState::INTERNAL_ERROR,
-        format!("the node's certificate does not work: {error}"),
-    )
+    Error::new(SqlState::INTERNAL_ERROR, format!("the node's certificate does not work: {error}"))
 }
 
 fn token_state(token: &TokenRecord, now: u64) -> String {
@@ -313,14 +290,7 @@ async fn scan(txn: &mut Transaction, span: quorate_storage::Span) -> Result<Vec<
     let mut rows = Vec::new();
     let mut rest = Some(span);
     while let Some(span) = rest {
-        let page = txn
-            .scan(Scan {
-                span,
-                limit: None,
-                reverse: false,
-                lock: None,
-            })
-            .await?;
+        let page = txn.scan(Scan { span, limit: None, reverse: false, lock: None }).await?;
         rows.extend(page.pairs);
         rest = page.resume;
     }

@@ -95,9 +95,7 @@ pub(crate) struct Inner {
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Node")
-            .field("id", &self.inner.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Node").field("id", &self.inner.id).finish_non_exhaustive()
     }
 }
 
@@ -145,16 +143,9 @@ impl Node {
     /// # Errors
     /// The catalog cannot be written now.
     pub async fn announce(&self, sql_address: Option<String>) -> Result<()> {
-        let addresses: Vec<SocketAddr> = self
-            .inner
-            .advertised
-            .iter()
-            .filter_map(|address| address.parse().ok())
-            .collect();
-        self.inner
-            .membership
-            .announce(self.inner.id, &addresses, sql_address)
-            .await
+        let addresses: Vec<SocketAddr> =
+            self.inner.advertised.iter().filter_map(|address| address.parse().ok()).collect();
+        self.inner.membership.announce(self.inner.id, &addresses, sql_address).await
     }
 
     /// Makes a token with which one more node can join (valid one hour, one use).
@@ -170,13 +161,7 @@ impl Node {
     /// # Errors
     /// The catalog cannot be read now.
     pub async fn has_valid_token(&self) -> Result<bool> {
-        Ok(self
-            .inner
-            .membership
-            .tokens()
-            .await?
-            .iter()
-            .any(|token| token.state == "valid"))
+        Ok(self.inner.membership.tokens().await?.iter().any(|token| token.state == "valid"))
     }
 
     /// Why the node stopped itself, if it did: a failed disk, damage.

@@ -40,10 +40,7 @@ pub(super) struct Facts {
 impl Default for MemoryStorage {
     fn default() -> MemoryStorage {
         let parts = (Arc::new(MemoryEngine::new()), Arc::new(MemoryLog::new()));
-        MemoryStorage {
-            parts: Mutex::new(parts),
-            facts: Mutex::default(),
-        }
+        MemoryStorage { parts: Mutex::new(parts), facts: Mutex::default() }
     }
 }
 
@@ -52,10 +49,7 @@ impl MemoryStorage {
     #[must_use]
     pub fn with_crashes() -> MemoryStorage {
         let parts = (Arc::new(MemoryEngine::with_crashes()), Arc::new(MemoryLog::new()));
-        MemoryStorage {
-            parts: Mutex::new(parts),
-            facts: Mutex::default(),
-        }
+        MemoryStorage { parts: Mutex::new(parts), facts: Mutex::default() }
     }
 
     /// Loses what a power failure would lose: everything of the log that was not synced, and of the engine what was
@@ -112,37 +106,23 @@ pub struct NodeOptions {
 impl NodeOptions {
     /// A node alone, in memory.
     pub fn memory() -> NodeOptions {
-        NodeOptions {
-            storage: Storage::Memory,
-            network: None,
-            join: None,
-            cache_bytes: 128 << 20,
-        }
+        NodeOptions { storage: Storage::Memory, network: None, join: None, cache_bytes: 128 << 20 }
     }
 
     /// A node alone, in a directory.
     pub fn directory(path: impl Into<PathBuf>) -> NodeOptions {
-        NodeOptions {
-            storage: Storage::Directory(path.into()),
-            ..NodeOptions::memory()
-        }
+        NodeOptions { storage: Storage::Directory(path.into()), ..NodeOptions::memory() }
     }
 
     /// The same node with a network.
     #[must_use]
     pub fn with_network(self, network: Network) -> NodeOptions {
-        NodeOptions {
-            network: Some(network),
-            ..self
-        }
+        NodeOptions { network: Some(network), ..self }
     }
 
     /// The same node, joining with a token.
     #[must_use]
     pub fn joining(self, token: JoinToken) -> NodeOptions {
-        NodeOptions {
-            join: Some(token),
-            ..self
-        }
+        NodeOptions { join: Some(token), ..self }
     }
 }

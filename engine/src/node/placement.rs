@@ -40,20 +40,12 @@ pub(crate) enum Step {
 
 /// What this node should do now.
 pub(crate) fn decide(situation: &Situation) -> Vec<Step> {
-    let led = || {
-        situation
-            .ranges
-            .iter()
-            .filter(|(_, leader)| *leader == Some(situation.node))
-    };
+    let led = || situation.ranges.iter().filter(|(_, leader)| *leader == Some(situation.node));
     let mut load = replicas_per_node(situation);
     let mut steps = Vec::new();
     for (range, _) in led() {
         if let Some(change) = grow(range, situation, &mut load) {
-            let change = MemberChange {
-                conf_ver: range.conf_ver,
-                changes: vec![change],
-            };
+            let change = MemberChange { conf_ver: range.conf_ver, changes: vec![change] };
             steps.push(Step::Change(range.id, change));
         }
     }
@@ -78,23 +70,15 @@ fn grow(range: &RangeDescriptor, situation: &Situation, load: &mut BTreeMap<Node
     if range.is_joint() {
         return None;
     }
-    let learner = range
-        .replicas
-        .iter()
-        .find(|replica| replica.role == ReplicaRole::Learner);
+    let learner = range.replicas.iter().find(|replica| replica.role == ReplicaRole::Learner);
     if let Some(learner) = learner {
-        return situation
-            .live
-            .contains(&learner.node)
-            .then_some(ReplicaChange::Promote(learner.node));
+        return situation.live.contains(&learner.node).then_some(ReplicaChange::Promote(learner.node));
     }
     if range.replicas.len() >= REPLICATION_FACTOR.min(situation.members) {
         return None;
     }
     let candidates = load.iter().filter(|(node, _)| range.replica_on(**node).is_none());
-    let chosen = candidates
-        .min_by_key(|(node, count)| (**count, **node))
-        .map(|(node, _)| *node)?;
+    let chosen = candidates.min_by_key(|(node, count)| (**count, **node)).map(|(node, _)| *node)?;
     *load.entry(chosen).or_default() += 1;
     Some(ReplicaChange::AddLearner(chosen))
 }
@@ -102,21 +86,13 @@ fn grow(range: &RangeDescriptor, situation: &Situation, load: &mut BTreeMap<Node
 /// One user range to hand over, if a live voter leads at least two fewer than this node.
 fn spread(situation: &Situation) -> Option<Step> {
     let mut leads: BTreeMap<NodeId, usize> = situation.live.iter().map(|node| (*node, 0)).collect();
-    let user = || {
-        situation
-            .ranges
-            .iter()
-            .filter(|(range, _)| range.id >= FIRST_USER_RANGE)
-    };
+    let user = || situation.ranges.iter().filter(|(range, _)| range.id >= FIRST_USER_RANGE);
     for leader in user().filter_map(|(_, leader)| *leader) {
         *leads.entry(leader).or_default() += 1;
     }
     let mine = leads.get(&situation.node).copied().unwrap_or(0);
     for (range, _) in user().filter(|(range, leader)| *leader == Some(situation.node) && !range.is_joint()) {
-        let voters = range
-            .replicas
-            .iter()
-            .filter(|replica| replica.role == ReplicaRole::Voter);
+        let voters = range.replicas.iter().filter(|replica| replica.role == ReplicaRole::Voter);
         let least = voters
             .filter(|replica| situation.live.contains(&replica.node))
             .min_by_key(|replica| (leads.get(&replica.node).copied().unwrap_or(0), replica.node))?;
@@ -149,47 +125,24 @@ mod tests {
     }
 
     fn situation(live: &[u64], members: usize, ranges: Vec<(RangeDescriptor, u64)>) -> Situation {
-        let ranges = ranges
-            .into_iter()
-            .map(|(range, leader)| (range, Some(NodeId(leader))))
-            .collect();
-        Situation {
-            node: NodeId(1),
-            live: live.iter().copied().map(NodeId).collect(),
-            members,
-            ranges,
-        }
+        let ranges = ranges.into_iter().map(|(range, leader)| (range, Some(NodeId(leader)))).collect();
+        Situation { node: NodeId(1), live: live.iter().copied().map(NodeId).collect(), members, ranges }
     }
 
     use ReplicaRole::{Learner, Voter};
 
     #[test]
     fn a_range_grows_to_as_many_replicas_as_there_are_nodes() {
-        let change = |change| {
-            vec![Step::Change(
-                RangeId(4),
-                MemberChange {
-                    conf_ver: 5,
-                    changes: vec![change],
-                },
-            )]
-        };
+        let change = |change| vec![Step::Change(RangeId(4), MemberChange { conf_ver: 5, changes: vec![change] })];
         let one = range(4, &[(1, Voter)]);
         assert_eq!(decide(&situation(&[1], 1, vec![(one.clone(), 1)])), vec![]);
-        assert_eq!(
-            decide(&situation(&[1, 2], 2, vec![(one, 1)])),
-            change(ReplicaChange::AddLearner(NodeId(2)))
-        );
+        assert_eq!(decide(&situation(&[1, 2], 2, vec![(one, 1)])), change(ReplicaChange::AddLearner(NodeId(2))));
         let learning = range(4, &[(1, Voter), (2, Learner)]);
         assert_eq!(
             decide(&situation(&[1, 2, 3], 3, vec![(learning.clone(), 1)])),
             change(ReplicaChange::Promote(NodeId(2)))
         );
-        assert_eq!(
-            decide(&situation(&[1, 3], 3, vec![(learning, 1)])),
-            vec![],
-            "a dead learner is not promoted"
-        );
+        assert_eq!(decide(&situation(&[1, 3], 3, vec![(learning, 1)])), vec![], "a dead learner is not promoted");
         let three = range(4, &[(1, Voter), (2, Voter), (3, Voter)]);
         assert_eq!(decide(&situation(&[1, 2, 3, 4], 4, vec![(three, 1)])), vec![]);
     }
@@ -209,9 +162,6 @@ mod tests {
         let even: Vec<_> = system.clone().chain([(range(4, &all), 1)]).collect();
         assert_eq!(decide(&situation(&[1, 2], 2, even)), vec![]);
         let uneven: Vec<_> = system.chain([(range(4, &all), 1), (range(5, &all), 1)]).collect();
-        assert_eq!(
-            decide(&situation(&[1, 2], 2, uneven)),
-            vec![Step::Transfer(RangeId(4), NodeId(2))]
-        );
+        assert_eq!(decide(&situation(&[1, 2], 2, uneven)), vec![Step::Transfer(RangeId(4), NodeId(2))]);
     }
 }

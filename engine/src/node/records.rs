@@ -86,20 +86,13 @@ pub(crate) fn encode<T: Encode>(record: &T) -> Vec<u8> {
 
 /// Decodes a record of this module; damage is an internal error, never a panic.
 pub(crate) fn decode<T: Decode<()>>(bytes: &[u8], what: &str) -> Result<T> {
-    codec::decode(bytes, MAX_RECORD).map_err(|error| {
-        Error::new(
-            SqlState::DATA_CORRUPTED,
-            format!("{what} record cannot be read: {error}"),
-        )
-    })
+    codec::decode(bytes, MAX_RECORD)
+        .map_err(|error| Error::new(SqlState::DATA_CORRUPTED, format!("{what} record cannot be read: {error}")))
 }
 
 impl NodeRecord {
     /// The addresses that parse (they were checked when they were written).
     pub(crate) fn socket_addresses(&self) -> Vec<SocketAddr> {
-        self.node_addresses
-            .iter()
-            .filter_map(|address| address.parse().ok())
-            .collect()
+        self.node_addresses.iter().filter_map(|address| address.parse().ok()).collect()
     }
 }

@@ -46,10 +46,7 @@ pub(super) async fn start(mut options: NodeOptions, runtime: Runtime) -> Result<
             (joined.node, joined.members)
         }
     };
-    let settings = StoreSettings {
-        seed: runtime.random_u64(),
-        ..StoreSettings::default()
-    };
+    let settings = StoreSettings { seed: runtime.random_u64(), ..StoreSettings::default() };
     let engine = opened.engine.clone();
     let mut store = Store::open(id, engine.clone(), opened.log, settings).map_err(storage_error)?;
     let founded = known.is_none() && options.join.is_none();
@@ -77,18 +74,9 @@ pub(super) async fn start(mut options: NodeOptions, runtime: Runtime) -> Result<
     });
     client.connect_participants();
 
-    let tasks = Tasks {
-        stop: CancellationToken::new(),
-        tracker: TaskTracker::new(),
-        runtime: runtime.clone(),
-    };
+    let tasks = Tasks { stop: CancellationToken::new(), tracker: TaskTracker::new(), runtime: runtime.clone() };
     tasks.spawn(upkeep::ticks(handle.clone(), runtime.clone()));
-    let leases = leases::Leases {
-        engine,
-        store: handle.clone(),
-        transport: late.clone(),
-        tasks: tasks.clone(),
-    };
+    let leases = leases::Leases { engine, store: handle.clone(), transport: late.clone(), tasks: tasks.clone() };
     tasks.spawn(leases.run(notices, participants.clone()));
     tasks.spawn(run_participants(participants.clone()));
     tasks.spawn(run_client(client.clone()));
@@ -104,9 +92,7 @@ pub(super) async fn start(mut options: NodeOptions, runtime: Runtime) -> Result<
         None => None,
     };
     if let Some(net) = &net {
-        peers
-            .into_iter()
-            .for_each(|(peer, addresses)| net.transport.set_peer(PeerId(peer), addresses));
+        peers.into_iter().for_each(|(peer, addresses)| net.transport.set_peer(PeerId(peer), addresses));
     }
     let gateway = Arc::new(Gateway::new(client.clone(), runtime.clone(), info.clone()));
     let cluster_name = match (&net, founded || known.is_some() && id == FIRST_NODE) {
@@ -191,10 +177,7 @@ async fn open_network(
         .map_err(|error| network_error(network.listen, &error))?;
     late.bind(transport.clone());
     let advertised = identity::addresses(network, transport.local_addr());
-    Ok(Net {
-        transport,
-        advertised: advertised.iter().map(SocketAddr::to_string).collect(),
-    })
+    Ok(Net { transport, advertised: advertised.iter().map(SocketAddr::to_string).collect() })
 }
 
 fn run_threads(
@@ -203,12 +186,7 @@ fn run_threads(
     mut sink: Sink,
     failure: Arc<Mutex<Option<String>>>,
 ) -> Result<Vec<JoinHandle<()>>> {
-    let Opened {
-        store,
-        applier,
-        inbox,
-        handle,
-    } = opened;
+    let Opened { store, applier, inbox, handle } = opened;
     let (to_apply, tasks) = unbounded();
     let note = move |failure: &Mutex<Option<String>>, error: quorate_storage::Error| {
         tracing::error!(node = %id, %error, "the store stopped");
@@ -236,11 +214,7 @@ fn first_ranges(node: NodeId) -> Vec<RangeDescriptor> {
         span: Span::new([start], [end]),
         generation: 1,
         conf_ver: 1,
-        replicas: vec![ReplicaDescriptor {
-            node,
-            replica: ReplicaId(1),
-            role: ReplicaRole::Voter,
-        }],
+        replicas: vec![ReplicaDescriptor { node, replica: ReplicaId(1), role: ReplicaRole::Voter }],
         next_replica: ReplicaId(2),
     };
     vec![
@@ -252,19 +226,13 @@ fn first_ranges(node: NodeId) -> Vec<RangeDescriptor> {
 }
 
 fn no_network() -> Error {
-    Error::new(
-        SqlState::CONFIG_FILE_ERROR,
-        "a node that joins a cluster needs a network",
-    )
+    Error::new(SqlState::CONFIG_FILE_ERROR, "a node that joins a cluster needs a network")
 }
 
 fn network_error(address: SocketAddr, error: &NetError) -> Error {
-    let cause = std::error::Error::source(error)
-        .map(|cause| format!(": {cause}"))
-        .unwrap_or_default();
-    Error::new(SqlState::CONNECTION_FAILURE, format!("{error}{cause}")).with_hint(format!(
-        "Another process may use {address}; choose another one with --node-addr 127.0.0.1:0"
-    ))
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    Error::new(SqlState::CONNECTION_FAILURE, format!("{error}{cause}"))
+        .with_hint(format!("Another process may use {address}; choose another one with --node-addr 127.0.0.1:0"))
 }
 
 /// Tells the store one thing; used where a stopped store needs no answer.

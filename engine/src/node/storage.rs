@@ -31,32 +31,18 @@ pub(super) async fn open(storage: Storage, cache_bytes: u64) -> Result<Opened> {
         Storage::Held(memory) => Ok(open_memory(memory)),
         Storage::Directory(path) => {
             let directory = DataDir::open(&path)?;
-            let settings = EngineSettings {
-                cache_bytes,
-                ..EngineSettings::default()
-            };
+            let settings = EngineSettings { cache_bytes, ..EngineSettings::default() };
             let engine = Arc::new(DiskEngine::open(&directory.engine(), &settings)?);
             let log = Arc::new(DiskLog::open(&directory.log(), &LogSettings::default())?);
-            Ok(Opened {
-                engine,
-                log,
-                place: Place::Directory(directory),
-            })
+            Ok(Opened { engine, log, place: Place::Directory(directory) })
         }
     });
-    opened
-        .await
-        .map_err(|error| Error::new(SqlState::INTERNAL_ERROR, error.to_string()))?
-        .map_err(storage_error)
+    opened.await.map_err(|error| Error::new(SqlState::INTERNAL_ERROR, error.to_string()))?.map_err(storage_error)
 }
 
 fn open_memory(memory: Arc<MemoryStorage>) -> Opened {
     let (engine, log) = memory.parts();
-    Opened {
-        engine,
-        log,
-        place: Place::Memory(memory),
-    }
+    Opened { engine, log, place: Place::Memory(memory) }
 }
 
 impl Place {
@@ -66,10 +52,7 @@ impl Place {
             Place::Memory(memory) => Ok(memory.facts.lock().node),
             Place::Directory(directory) => {
                 let bytes = directory.load(NODE_FILE).map_err(storage_error)?;
-                bytes
-                    .map(|bytes| codec::decode(&bytes))
-                    .transpose()
-                    .map_err(storage_error)
+                bytes.map(|bytes| codec::decode(&bytes)).transpose().map_err(storage_error)
             }
         }
     }
@@ -79,9 +62,7 @@ impl Place {
         match self {
             Place::Memory(memory) => memory.facts.lock().node = Some(node),
             Place::Directory(directory) => {
-                directory
-                    .store(NODE_FILE, &codec::encode(&node))
-                    .map_err(storage_error)?;
+                directory.store(NODE_FILE, &codec::encode(&node)).map_err(storage_error)?;
             }
         }
         Ok(())
@@ -92,9 +73,7 @@ impl Place {
         match self {
             Place::Memory(memory) => Ok(memory.facts.lock().identity.clone()),
             Place::Directory(directory) if Identity::exists(&directory.identity()) => {
-                Identity::load(&directory.identity())
-                    .map(Some)
-                    .map_err(super::membership::identity_error)
+                Identity::load(&directory.identity()).map(Some).map_err(super::membership::identity_error)
             }
             Place::Directory(_) => Ok(None),
         }
@@ -105,9 +84,7 @@ impl Place {
         match self {
             Place::Memory(memory) => memory.facts.lock().identity = Some(identity.clone()),
             Place::Directory(directory) => {
-                identity
-                    .save(&directory.identity())
-                    .map_err(super::membership::identity_error)?;
+                identity.save(&directory.identity()).map_err(super::membership::identity_error)?;
             }
         }
         Ok(())

@@ -104,11 +104,7 @@ impl Inner {
 
     /// Writes descriptors of led ranges that changed into the directory.
     async fn note_descriptors(&self, noted: &mut BTreeMap<RangeId, (u64, u64)>) {
-        let led = self
-            .store
-            .all_views()
-            .into_iter()
-            .filter(|view| view.role == Role::Leader);
+        let led = self.store.all_views().into_iter().filter(|view| view.role == Role::Leader);
         let changed: Vec<RangeDescriptor> = led
             .map(|view| Arc::unwrap_or_clone(view.descriptor))
             .filter(|range| noted.get(&range.id) != Some(&(range.generation, range.conf_ver)))
@@ -116,10 +112,7 @@ impl Inner {
         if changed.is_empty() {
             return;
         }
-        let versions: Vec<_> = changed
-            .iter()
-            .map(|range| (range.id, (range.generation, range.conf_ver)))
-            .collect();
+        let versions: Vec<_> = changed.iter().map(|range| (range.id, (range.generation, range.conf_ver))).collect();
         match self.router.ask_directory(&DirectoryRequest::Update(changed)).await {
             Ok(_) => noted.extend(versions),
             Err(error) => tracing::debug!(%error, "the directory cannot be written now"),
@@ -133,27 +126,12 @@ impl Inner {
         }
         let live = self.live_nodes();
         for _ in 0..20 {
-            let led: Vec<_> = self
-                .store
-                .all_views()
-                .into_iter()
-                .filter(|view| view.role == Role::Leader)
-                .collect();
+            let led: Vec<_> = self.store.all_views().into_iter().filter(|view| view.role == Role::Leader).collect();
             let mut asked = false;
             for view in led {
-                let others = view
-                    .descriptor
-                    .replicas
-                    .iter()
-                    .filter(|replica| replica.node != self.id);
+                let others = view.descriptor.replicas.iter().filter(|replica| replica.node != self.id);
                 if let Some(to) = others.map(|replica| replica.node).find(|node| live.contains(node)) {
-                    tell(
-                        &self.store,
-                        Event::TransferLeader {
-                            range: view.descriptor.id,
-                            to,
-                        },
-                    );
+                    tell(&self.store, Event::TransferLeader { range: view.descriptor.id, to });
                     asked = true;
                 }
             }

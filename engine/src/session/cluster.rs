@@ -140,9 +140,7 @@ fn show_columns(table: &Table, index: &crate::sql::catalog::Index, mut rest: &[u
 fn tables_of(view: &CatalogView, span: &Span) -> Option<String> {
     let names: Vec<String> = view
         .tables()
-        .filter(|table| {
-            table.all_indexes().any(|index| TableKey::span(table.id.0, index.id.0).overlaps(span))
-        })
+        .filter(|table| table.all_indexes().any(|index| TableKey::span(table.id.0, index.id.0).overlaps(span)))
         .map(|table| table.name.clone())
         .collect();
     (!names.is_empty()).then(|| names.join(", "))

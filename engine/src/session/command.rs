@@ -93,10 +93,7 @@ impl Session {
         use crate::sql::parser::IsolationLevel as L;
         let text = value.and_then(|values| values.first()).map(|value| value.to_ascii_lowercase()).unwrap_or_default();
         let invalid = || {
-            Error::new(
-                SqlState::INVALID_PARAMETER_VALUE,
-                format!("invalid value for parameter \"{name}\": \"{text}\""),
-            )
+            Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid value for parameter \"{name}\": \"{text}\""))
         };
         let mut modes = TransactionModes::default();
         if name == "transaction_read_only" {
@@ -133,7 +130,8 @@ impl Session {
             }
             None => {
                 let all = self.settings.all();
-                all.map(|(definition, value)| vec![text(definition.name), text(value), text(definition.about)]).collect()
+                all.map(|(definition, value)| vec![text(definition.name), text(value), text(definition.about)])
+                    .collect()
             }
         };
         Ok(Execution::with_rows(CommandTag::new("SHOW"), Some(show_columns(name)), rows))
@@ -169,10 +167,7 @@ impl Session {
 
     fn named(&self, name: &str) -> Result<Arc<Prepared>, Error> {
         self.prepared.get(name).cloned().ok_or_else(|| {
-            Error::new(
-                SqlState::INVALID_SQL_STATEMENT_NAME,
-                format!("prepared statement \"{name}\" does not exist"),
-            )
+            Error::new(SqlState::INVALID_SQL_STATEMENT_NAME, format!("prepared statement \"{name}\" does not exist"))
         })
     }
 
@@ -188,7 +183,11 @@ impl Session {
                 SqlState::SYNTAX_ERROR,
                 format!("wrong number of parameters for prepared statement \"{name}\""),
             )
-            .with_detail(format!("Expected {} parameters but got {}.", prepared.param_types.len(), args.len())));
+            .with_detail(format!(
+                "Expected {} parameters but got {}.",
+                prepared.param_types.len(),
+                args.len()
+            )));
         }
         let was_open = self.block.is_some();
         let params = if args.is_empty() { Ok(Vec::new()) } else { self.arguments(&prepared, args, sql).await };
@@ -275,9 +274,7 @@ fn joined(name: &str, values: &[String]) -> String {
 fn parameter_type(ty: &sqlparser::ast::DataType) -> Result<Type, Error> {
     let written = ty.to_string().to_ascii_lowercase();
     let name = written.split('(').next().unwrap_or_default().trim();
-    Type::by_name(name).ok_or_else(|| {
-        Error::new(SqlState::UNDEFINED_OBJECT, format!("type \"{name}\" does not exist"))
-    })
+    Type::by_name(name).ok_or_else(|| Error::new(SqlState::UNDEFINED_OBJECT, format!("type \"{name}\" does not exist")))
 }
 
 fn show_columns(name: Option<&str>) -> Arc<[ColumnDesc]> {

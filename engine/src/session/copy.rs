@@ -27,7 +27,10 @@ pub struct CopyIn {
 
 impl std::fmt::Debug for CopyIn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CopyIn").field("format", &self.format()).field("rows", &self.inserter.count).finish_non_exhaustive()
+        f.debug_struct("CopyIn")
+            .field("format", &self.format())
+            .field("rows", &self.inserter.count)
+            .finish_non_exhaustive()
     }
 }
 
@@ -110,11 +113,7 @@ impl Session {
     }
 
     /// The data are complete. Goes on with the statements after the COPY, if it came from [`Session::simple`].
-    pub async fn copy_done(
-        &mut self,
-        mut copy: CopyIn,
-        sink: &mut dyn ResultSink,
-    ) -> Result<Option<CopyIn>, Error> {
+    pub async fn copy_done(&mut self, mut copy: CopyIn, sink: &mut dyn ResultSink) -> Result<Option<CopyIn>, Error> {
         let rest = copy.rest.take();
         let tag = match self.copy_finish(&mut copy).await {
             Ok(tag) => tag,

@@ -191,12 +191,7 @@ impl Session {
     }
 
     /// One attempt: runs the statement, and commits it if it stands alone and is over.
-    async fn attempt(
-        &mut self,
-        prepared: &Arc<Prepared>,
-        params: &[Value],
-        alone: bool,
-    ) -> Result<Execution, Failed> {
+    async fn attempt(&mut self, prepared: &Arc<Prepared>, params: &[Value], alone: bool) -> Result<Execution, Failed> {
         if let Err(error) = self.ensure_transaction().await {
             return Err(self.failed_attempt(None, error, true).await);
         }
@@ -253,7 +248,10 @@ impl Session {
                 }
             }
         }
-        if first && error.is_retryable() && !error.is(SqlState::ADMIN_SHUTDOWN) && !error.is(SqlState::RANGE_UNAVAILABLE)
+        if first
+            && error.is_retryable()
+            && !error.is(SqlState::ADMIN_SHUTDOWN)
+            && !error.is(SqlState::RANGE_UNAVAILABLE)
         {
             self.drop_attempt().await;
             return Failed { error, again: true };
@@ -487,10 +485,7 @@ fn tag_of(run: &Run) -> CommandTag {
     match &plan.body {
         PlanBody::Query(_) => CommandTag::counted("SELECT", run.count()),
         PlanBody::CopyTo(_) => CommandTag::counted("COPY", run.count()),
-        PlanBody::Insert(_) | PlanBody::Update(_) | PlanBody::Delete(_) => {
-            CommandTag::counted(plan.tag, run.count())
-        }
+        PlanBody::Insert(_) | PlanBody::Update(_) | PlanBody::Delete(_) => CommandTag::counted(plan.tag, run.count()),
         _ => CommandTag::new(plan.tag),
     }
 }
-

@@ -99,10 +99,7 @@ impl Session {
             view = self.current_catalog().await?;
         }
         let role = view.role_named(&self.user).ok_or_else(|| {
-            Error::new(
-                SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-                format!("role \"{}\" does not exist", self.user),
-            )
+            Error::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, format!("role \"{}\" does not exist", self.user))
         })?;
         if !role.login {
             return Err(Error::new(
@@ -112,10 +109,7 @@ impl Session {
         }
         let superuser = role.superuser;
         let database = view.database_named(&self.database).ok_or_else(|| {
-            Error::new(
-                SqlState::INVALID_CATALOG_NAME,
-                format!("database \"{}\" does not exist", self.database),
-            )
+            Error::new(SqlState::INVALID_CATALOG_NAME, format!("database \"{}\" does not exist", self.database))
         })?;
         self.database_id = database.id;
         let settings = Arc::make_mut(&mut self.settings);
@@ -232,12 +226,7 @@ impl Session {
         let now = block.now;
         let names = self.names_for(view);
         let derived = self.settings.derived();
-        let types = TypeContext {
-            zone: derived.zone.clone(),
-            now,
-            date_order: derived.date_order,
-            names: Some(names),
-        };
+        let types = TypeContext { zone: derived.zone.clone(), now, date_order: derived.date_order, names: Some(names) };
         let now = wall_to_pg(self.gateway.runtime.wall());
         Ok(Env::new(params, types, now, Arc::new(facts), self.settings.clone()))
     }

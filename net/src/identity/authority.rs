@@ -42,11 +42,7 @@ impl ClusterAuthority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.subject_alt_names = vec![SanType::URI(format!("quorate://{cluster}").try_into()?)];
         let certificate_pem = params.self_signed(&key)?.pem();
-        Ok(Self {
-            cluster,
-            certificate_pem,
-            key,
-        })
+        Ok(Self { cluster, certificate_pem, key })
     }
 
     /// Reads an authority back from its two parts.
@@ -54,11 +50,7 @@ impl ClusterAuthority {
     /// # Errors
     /// When a part is damaged or they do not belong together.
     pub fn from_pem(cluster: ClusterId, certificate_pem: &str, key_pem: &str) -> Result<Self, IdentityError> {
-        let authority = Self {
-            cluster,
-            certificate_pem: certificate_pem.to_owned(),
-            key: KeyPair::from_pem(key_pem)?,
-        };
+        let authority = Self { cluster, certificate_pem: certificate_pem.to_owned(), key: KeyPair::from_pem(key_pem)? };
         let digest = ring::digest::digest(&ring::digest::SHA256, &authority.key.subject_public_key_info());
         if digest.as_ref()[..16] != authority.pin()? {
             return Err(IdentityError::Mismatch("the authority's key"));
@@ -129,9 +121,7 @@ impl ClusterAuthority {
 
 impl std::fmt::Debug for ClusterAuthority {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClusterAuthority")
-            .field("cluster", &self.cluster)
-            .finish_non_exhaustive()
+        f.debug_struct("ClusterAuthority").field("cluster", &self.cluster).finish_non_exhaustive()
     }
 }
 
@@ -180,9 +170,7 @@ fn params(name: &str, wall: u64, validity: Duration, node: u64) -> Result<Certif
     params.distinguished_name.push(DnType::CommonName, name);
     params.not_before = now - SKEW;
     params.not_after = now + validity;
-    params.serial_number = Some(SerialNumber::from_slice(
-        &[wall.to_be_bytes(), node.to_be_bytes()].concat(),
-    ));
+    params.serial_number = Some(SerialNumber::from_slice(&[wall.to_be_bytes(), node.to_be_bytes()].concat()));
     Ok(params)
 }
 
@@ -208,10 +196,7 @@ mod tests {
         let mut request = NodeKey::generate().unwrap().csr_der().unwrap();
         *request.last_mut().unwrap() ^= 1;
         assert!(matches!(authority.sign(&request, 5, WALL), Err(IdentityError::Make(_))));
-        assert!(matches!(
-            authority.sign(b"nonsense", 5, WALL),
-            Err(IdentityError::Make(_))
-        ));
+        assert!(matches!(authority.sign(b"nonsense", 5, WALL), Err(IdentityError::Make(_))));
     }
 
     #[test]
@@ -227,9 +212,6 @@ mod tests {
 
     #[test]
     fn an_absurd_clock_is_refused() {
-        assert!(matches!(
-            ClusterAuthority::create(ClusterId([7; 16]), u64::MAX),
-            Err(IdentityError::Clock(_))
-        ));
+        assert!(matches!(ClusterAuthority::create(ClusterId([7; 16]), u64::MAX), Err(IdentityError::Clock(_))));
     }
 }

@@ -56,11 +56,8 @@ impl FromStr for ClusterId {
     type Err = IdentityError;
 
     fn from_str(text: &str) -> Result<Self, IdentityError> {
-        let id = u128::from_str_radix(text, 16)
-            .ok()
-            .filter(|_| text.len() == 32 && text.is_ascii());
-        id.map(|id| Self(id.to_be_bytes()))
-            .ok_or_else(|| IdentityError::Name(text.to_owned()))
+        let id = u128::from_str_radix(text, 16).ok().filter(|_| text.len() == 32 && text.is_ascii());
+        id.map(|id| Self(id.to_be_bytes())).ok_or_else(|| IdentityError::Name(text.to_owned()))
     }
 }
 
@@ -140,10 +137,8 @@ impl Identity {
     pub fn from_pem(certificate_pem: &str, key_pem: &str, ca_pem: &str) -> Result<Self, IdentityError> {
         let certificate = certificate_from_pem(certificate_pem, "the node's certificate")?;
         let ca = certificate_from_pem(ca_pem, "the cluster's certificate")?;
-        let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|source| IdentityError::Pem {
-            what: "the node's key",
-            source,
-        })?;
+        let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes())
+            .map_err(|source| IdentityError::Pem { what: "the node's key", source })?;
         let (cluster, node) = name_of(&certificate)?;
         let parsed = parse(&certificate)?;
         if KeyPair::from_pem(key_pem)?.subject_public_key_info() != parsed.public_key().raw {
@@ -152,21 +147,9 @@ impl Identity {
         if parsed.issuer().as_raw() != parse(&ca)?.subject().as_raw() {
             return Err(IdentityError::Mismatch("the cluster's certificate"));
         }
-        let not_after = u64::try_from(parsed.validity().not_after.timestamp())
-            .unwrap_or(0)
-            .saturating_mul(1_000_000);
+        let not_after = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0).saturating_mul(1_000_000);
         let (certificate_pem, key_pem, ca_pem) = (certificate_pem.to_owned(), key_pem.to_owned(), ca_pem.to_owned());
-        Ok(Self {
-            cluster,
-            node,
-            not_after,
-            certificate_pem,
-            key_pem,
-            ca_pem,
-            certificate,
-            key,
-            ca,
-        })
+        Ok(Self { cluster, node, not_after, certificate_pem, key_pem, ca_pem, certificate, key, ca })
     }
 
     /// Reads `node.crt`, `node.key` and `ca.crt` of a directory.
@@ -253,10 +236,7 @@ impl Identity {
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity")
-            .field("cluster", &self.cluster)
-            .field("node", &self.node)
-            .finish_non_exhaustive()
+        f.debug_struct("Identity").field("cluster", &self.cluster).field("node", &self.node).finish_non_exhaustive()
     }
 }
 
@@ -267,13 +247,10 @@ impl fmt::Debug for Identity {
 pub fn name_of(certificate: &CertificateDer<'_>) -> Result<(ClusterId, u64), IdentityError> {
     let parsed = parse(certificate)?;
     let names = parsed.subject_alternative_name().map_err(|_| IdentityError::Damaged)?;
-    let uris = names
-        .iter()
-        .flat_map(|names| &names.value.general_names)
-        .filter_map(|name| match name {
-            GeneralName::URI(uri) => Some(*uri),
-            _ => None,
-        });
+    let uris = names.iter().flat_map(|names| &names.value.general_names).filter_map(|name| match name {
+        GeneralName::URI(uri) => Some(*uri),
+        _ => None,
+    });
     let uri = uris.into_iter().next().unwrap_or_default();
     parse_uri(uri).ok_or_else(|| IdentityError::Name(uri.to_owned()))
 }
@@ -305,11 +282,7 @@ pub(crate) fn pin_of_pem(pem: &str) -> Result<[u8; 16], IdentityError> {
 
 fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, IdentityError> {
     let (rest, parsed) = x509_parser::parse_x509_certificate(certificate).map_err(|_| IdentityError::Damaged)?;
-    if rest.is_empty() {
-        Ok(parsed)
-    } else {
-        Err(IdentityError::Damaged)
-    }
+    if rest.is_empty() { Ok(parsed) } else { Err(IdentityError::Damaged) }
 }
 
 fn certificate_from_pem(pem: &str, what: &'static str) -> Result<CertificateDer<'static>, IdentityError> {
@@ -336,10 +309,7 @@ fn write_file(directory: &Path, name: &str, content: &str, mode: u32) -> Result<
 }
 
 fn file_error(path: &Path, source: std::io::Error) -> IdentityError {
-    IdentityError::File {
-        path: path.display().to_string(),
-        source,
-    }
+    IdentityError::File { path: path.display().to_string(), source }
 }
 
 #[cfg(test)]
@@ -367,19 +337,13 @@ mod tests {
         let loaded = Identity::load(directory.path()).unwrap();
         assert_eq!((loaded.cluster(), loaded.node()), (CLUSTER, 3));
         assert_eq!(loaded.ca_pin().unwrap(), authority.pin().unwrap());
-        let mut names: Vec<_> = fs::read_dir(directory.path())
-            .unwrap()
-            .map(|e| e.unwrap().file_name())
-            .collect();
+        let mut names: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["ca.crt", "node.crt", "node.key"]);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let mode = fs::metadata(directory.path().join(KEY_FILE))
-                .unwrap()
-                .permissions()
-                .mode();
+            let mode = fs::metadata(directory.path().join(KEY_FILE)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
     }
@@ -393,10 +357,7 @@ mod tests {
         let wrong_key = Identity::from_pem(&one.certificate_pem, &two.key_pem, &one.ca_pem);
         assert!(matches!(wrong_key, Err(IdentityError::Mismatch("the key"))));
         let wrong_ca = Identity::from_pem(&one.certificate_pem, &one.key_pem, foreign.certificate_pem());
-        assert!(matches!(
-            wrong_ca,
-            Err(IdentityError::Mismatch("the cluster's certificate"))
-        ));
+        assert!(matches!(wrong_ca, Err(IdentityError::Mismatch("the cluster's certificate"))));
     }
 
     #[test]

@@ -78,10 +78,7 @@ pub(crate) fn join_client_config(
     pin: [u8; 16],
     runtime: &Runtime,
 ) -> Result<ClientConfig, IdentityError> {
-    let verifier = Arc::new(PinVerifier {
-        pin,
-        provider: provider(),
-    });
+    let verifier = Arc::new(PinVerifier { pin, provider: provider() });
     let mut config = ClientConfig::builder_with_details(provider(), clock(runtime))
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
@@ -108,9 +105,7 @@ impl ServerCertVerifier for PinVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let pinned = intermediates
-            .iter()
-            .find(|certificate| pin_of(certificate).is_ok_and(|pin| pin == self.pin));
+        let pinned = intermediates.iter().find(|certificate| pin_of(certificate).is_ok_and(|pin| pin == self.pin));
         let authority = pinned.ok_or(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer))?;
         let mut roots = RootCertStore::empty();
         roots.add(authority.clone())?;

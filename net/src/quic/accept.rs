@@ -49,9 +49,7 @@ async fn admit(core: Arc<Core>, incoming: Incoming) {
 }
 
 fn protocol_of(connection: &Connection) -> Vec<u8> {
-    let data = connection
-        .handshake_data()
-        .and_then(|data| data.downcast::<HandshakeData>().ok());
+    let data = connection.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
     data.and_then(|data| data.protocol).unwrap_or_default()
 }
 
@@ -104,21 +102,12 @@ impl From<ConnectionError> for Refusal {
 }
 
 async fn welcome(core: &Core, connection: &Connection) -> Result<(Arc<Link>, Lane, Lane), Refusal> {
-    let peer = core
-        .peer_of(connection)
-        .map_err(|reason| Refusal::Reason(CloseCode::Identity, reason))?;
+    let peer = core.peer_of(connection).map_err(|reason| Refusal::Reason(CloseCode::Identity, reason))?;
     let (mut raft, incarnation) = accept_lane(connection, Class::Raft).await?;
     let (request, _) = accept_lane(connection, Class::Request).await?;
     let hello = Hello::new(Class::Raft, core.incarnation);
     write_hello(&mut raft.send, hello).await.map_err(|_| Refusal::Silent)?;
-    let link = Link::new(
-        Ends {
-            peer,
-            dialler: peer,
-            incarnation,
-        },
-        connection.clone(),
-    );
+    let link = Link::new(Ends { peer, dialler: peer, incarnation }, connection.clone());
     Ok((link, raft, request))
 }
 

@@ -36,11 +36,7 @@ pub(super) async fn send(
     chunks: &mut dyn ChunkSource,
 ) -> Result<Bytes, NetError> {
     let peer = link.ends.peer;
-    let (mut stream, recv) = link
-        .connection
-        .open_bi()
-        .await
-        .map_err(|_| NetError::Unreachable { peer })?;
+    let (mut stream, recv) = link.connection.open_bi().await.map_err(|_| NetError::Unreachable { peer })?;
     if stream.set_priority(PRIORITY).is_err() {
         return Err(NetError::Unreachable { peer });
     }
@@ -86,13 +82,7 @@ async fn write_all(
     chunks: &mut dyn ChunkSource,
 ) -> Result<(), Failure> {
     let mut batch = Batch::default();
-    batch.push(
-        &FrameHeader {
-            kind,
-            ..FrameHeader::default()
-        },
-        header,
-    );
+    batch.push(&FrameHeader { kind, ..FrameHeader::default() }, header);
     while let Some(mut chunk) = chunks.next().await.map_err(Failure::Source)? {
         while !chunk.is_empty() {
             let piece = chunk.split_to(chunk.len().min(PIECE));
@@ -100,13 +90,7 @@ async fn write_all(
             stream.write_all_chunks(&mut batch.take()).await?;
         }
     }
-    batch.push(
-        &FrameHeader {
-            flags: LAST,
-            ..FrameHeader::default()
-        },
-        Bytes::new(),
-    );
+    batch.push(&FrameHeader { flags: LAST, ..FrameHeader::default() }, Bytes::new());
     stream.write_all_chunks(&mut batch.take()).await?;
     stream.finish().map_err(|_| Failure::Stream(WriteError::ClosedStream))
 }
@@ -120,16 +104,8 @@ pub(super) async fn receive(core: Arc<Core>, link: Arc<Link>, mut send: SendStre
         Err(error) => return link.refuse(&error),
     };
     let peer = link.ends.peer;
-    let mut chunks = Incoming {
-        reader,
-        peer,
-        ended: false,
-        broken: None,
-    };
-    let answer = core
-        .handler
-        .on_bulk(peer, begin.header.kind, begin.payload, &mut chunks)
-        .await;
+    let mut chunks = Incoming { reader, peer, ended: false, broken: None };
+    let answer = core.handler.on_bulk(peer, begin.header.kind, begin.payload, &mut chunks).await;
     if let Some(error) = chunks.broken {
         return link.refuse(&error);
     }
@@ -138,17 +114,8 @@ pub(super) async fn receive(core: Arc<Core>, link: Arc<Link>, mut send: SendStre
     }
     let mut batch = Batch::default();
     if answer.len() > MAX_PAYLOAD {
-        let reason = format!(
-            "the answer of {} bytes exceeds the limit of {MAX_PAYLOAD}",
-            answer.len()
-        );
-        batch.push(
-            &FrameHeader {
-                flags: REFUSED,
-                ..FrameHeader::default()
-            },
-            reason.into(),
-        );
+        let reason = format!("the answer of {} bytes exceeds the limit of {MAX_PAYLOAD}", answer.len());
+        batch.push(&FrameHeader { flags: REFUSED, ..FrameHeader::default() }, reason.into());
     } else {
         batch.push(&FrameHeader::default(), answer);
     }

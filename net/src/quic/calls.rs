@@ -45,11 +45,7 @@ impl Calls {
         state.last += 1;
         let id = state.last;
         state.waiting.insert(id, sender);
-        Some(Waiting {
-            calls: self,
-            id,
-            answer,
-        })
+        Some(Waiting { calls: self, id, answer })
     }
 
     /// Hands a reply to its call, if that still waits.

@@ -60,10 +60,7 @@ impl Core {
     ) -> Result<Arc<Self>, NetError> {
         let bind_error = |source| NetError::Bind { address, source };
         let tasks = TaskTracker::new();
-        let counted = Arc::new(CountedRuntime {
-            runtime: runtime.clone(),
-            tasks: tasks.clone(),
-        });
+        let counted = Arc::new(CountedRuntime { runtime: runtime.clone(), tasks: tasks.clone() });
         let (client, server) = quic_configs(&identity, &runtime)?;
         let socket = open_socket(address).map_err(bind_error)?;
         let endpoint = Endpoint::new(endpoint_config(&identity, &runtime), Some(server), socket, counted);
@@ -114,10 +111,7 @@ impl Core {
     fn peer_or_new(&self, id: PeerId) -> Arc<Peer> {
         self.peer(id).unwrap_or_else(|| {
             let mut peers = self.peers.write();
-            peers
-                .entry(id)
-                .or_insert_with(|| Peer::new(id, self.closed.child_token()))
-                .clone()
+            peers.entry(id).or_insert_with(|| Peer::new(id, self.closed.child_token())).clone()
         })
     }
 
@@ -167,16 +161,12 @@ impl Core {
     pub(super) fn connect(&self, peer: PeerId, address: SocketAddr) -> Result<quinn::Connecting, String> {
         let endpoint = self.endpoint().ok_or("the transport is closed")?;
         let name = self.identity.server_name(peer.0);
-        endpoint
-            .connect_with(self.client.clone(), address, &name)
-            .map_err(|error| error.to_string())
+        endpoint.connect_with(self.client.clone(), address, &name).map_err(|error| error.to_string())
     }
 
     /// The node that the other end of a connection has proved to be.
     pub(super) fn peer_of(&self, connection: &Connection) -> Result<PeerId, String> {
-        let chain = connection
-            .peer_identity()
-            .and_then(|chain| chain.downcast::<Vec<CertificateDer<'_>>>().ok());
+        let chain = connection.peer_identity().and_then(|chain| chain.downcast::<Vec<CertificateDer<'_>>>().ok());
         let chain = chain.ok_or("no certificate was shown")?;
         let certificate = chain.first().ok_or("no certificate was shown")?;
         let (cluster, node) = name_of(certificate).map_err(|error| error.to_string())?;
@@ -230,20 +220,13 @@ impl Core {
         self.shut();
         let endpoint = self.endpoint.write().take();
         if let Some(endpoint) = endpoint
-            && self
-                .runtime
-                .timeout(CLOSE_TIMEOUT, endpoint.wait_idle())
-                .await
-                .is_none()
+            && self.runtime.timeout(CLOSE_TIMEOUT, endpoint.wait_idle()).await.is_none()
         {
             tracing::debug!("some peers did not confirm the end of their connections");
         }
         self.tasks.close();
         if self.runtime.timeout(CLOSE_TIMEOUT, self.tasks.wait()).await.is_none() {
-            tracing::warn!(
-                tasks = self.tasks.len(),
-                "the transport closed, but some of its tasks still run"
-            );
+            tracing::warn!(tasks = self.tasks.len(), "the transport closed, but some of its tasks still run");
         }
     }
 }

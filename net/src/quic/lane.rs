@@ -34,24 +34,14 @@ pub(super) struct Hello {
 
 impl Hello {
     pub(super) fn new(class: Class, incarnation: u64) -> Self {
-        Self {
-            version: VERSION,
-            class: class as u8,
-            incarnation,
-        }
+        Self { version: VERSION, class: class as u8, incarnation }
     }
 }
 
 /// Writes a HELLO.
 pub(super) async fn write_hello(send: &mut SendStream, hello: Hello) -> Result<(), quinn::WriteError> {
     let mut batch = Batch::default();
-    batch.push(
-        &FrameHeader {
-            flags: HELLO,
-            ..FrameHeader::default()
-        },
-        Bytes::from(codec::encode(&hello)),
-    );
+    batch.push(&FrameHeader { flags: HELLO, ..FrameHeader::default() }, Bytes::from(codec::encode(&hello)));
     send.write_all_chunks(&mut batch.take()).await
 }
 
@@ -63,10 +53,7 @@ pub(super) async fn read_hello(reader: &mut FrameReader) -> Result<Hello, Stream
     }
     let hello: Hello = codec::decode(&frame.payload, MAX_HELLO).map_err(FrameError::Header)?;
     if hello.version != VERSION {
-        return Err(StreamError::Hello(format!(
-            "the peer speaks version {}, this node {VERSION}",
-            hello.version
-        )));
+        return Err(StreamError::Hello(format!("the peer speaks version {}, this node {VERSION}", hello.version)));
     }
     Ok(hello)
 }

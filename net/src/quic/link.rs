@@ -101,13 +101,7 @@ impl Link {
 
     /// Puts a one-way message into the Raft lane.
     pub(super) fn send(&self, message: Message) -> Result<(), Rejected> {
-        self.raft.push(
-            &FrameHeader {
-                kind: message.kind,
-                ..FrameHeader::default()
-            },
-            message.payload,
-        )
+        self.raft.push(&FrameHeader { kind: message.kind, ..FrameHeader::default() }, message.payload)
     }
 
     /// Sends a call and waits for its reply.
@@ -120,18 +114,11 @@ impl Link {
         let peer = self.ends.peer;
         let mut waiting = self.calls.begin().ok_or(NetError::Unreachable { peer })?;
         let deadline_ms = u32::try_from(deadline.as_millis()).unwrap_or(u32::MAX).max(1);
-        let header = FrameHeader {
-            kind: message.kind,
-            request: waiting.id,
-            deadline_ms,
-            flags: 0,
-        };
-        self.request
-            .push(&header, message.payload)
-            .map_err(|rejected| match rejected {
-                Rejected::Full => NetError::Busy { peer },
-                Rejected::Closed => NetError::Unreachable { peer },
-            })?;
+        let header = FrameHeader { kind: message.kind, request: waiting.id, deadline_ms, flags: 0 };
+        self.request.push(&header, message.payload).map_err(|rejected| match rejected {
+            Rejected::Full => NetError::Busy { peer },
+            Rejected::Closed => NetError::Unreachable { peer },
+        })?;
         match runtime.timeout(deadline, &mut waiting.answer).await {
             Some(Ok(answer)) => answer,
             Some(Err(_)) => Err(NetError::Lost { peer }),
@@ -159,37 +146,16 @@ impl Link {
 
     fn reply(&self, request: u64, payload: Bytes) {
         if payload.len() > MAX_PAYLOAD {
-            let reason = format!(
-                "the answer of {} bytes exceeds the limit of {MAX_PAYLOAD}",
-                payload.len()
-            );
-            return self.answer(
-                FrameHeader {
-                    request,
-                    flags: REPLY | REFUSED,
-                    ..FrameHeader::default()
-                },
-                reason.into(),
-            );
+            let reason = format!("the answer of {} bytes exceeds the limit of {MAX_PAYLOAD}", payload.len());
+            return self
+                .answer(FrameHeader { request, flags: REPLY | REFUSED, ..FrameHeader::default() }, reason.into());
         }
-        self.answer(
-            FrameHeader {
-                request,
-                flags: REPLY,
-                ..FrameHeader::default()
-            },
-            payload,
-        );
+        self.answer(FrameHeader { request, flags: REPLY, ..FrameHeader::default() }, payload);
     }
 
     fn refuse_call(&self, request: u64) {
         self.answer(
-            FrameHeader {
-                kind: REFUSAL_BUSY,
-                request,
-                flags: REPLY | REFUSED,
-                ..FrameHeader::default()
-            },
+            FrameHeader { kind: REFUSAL_BUSY, request, flags: REPLY | REFUSED, ..FrameHeader::default() },
             Bytes::new(),
         );
     }
@@ -237,10 +203,7 @@ async fn read(core: Arc<Core>, link: Arc<Link>, class: Class, mut reader: FrameR
     loop {
         match reader.next_frame().await {
             Ok(Some(frame)) if class == Class::Raft => {
-                let message = Message {
-                    kind: frame.header.kind,
-                    payload: frame.payload,
-                };
+                let message = Message { kind: frame.header.kind, payload: frame.payload };
                 core.handler.on_message(link.ends.peer, message);
             }
             Ok(Some(frame)) if frame.header.has(REPLY) => link.take_reply(frame),
@@ -262,29 +225,14 @@ impl Drop for Slot {
 
 /// Answers a call: at once if the handler can, in a task otherwise.
 fn serve(core: &Arc<Core>, link: &Arc<Link>, frame: Frame) {
-    let FrameHeader {
-        kind,
-        request,
-        deadline_ms,
-        ..
-    } = frame.header;
+    let FrameHeader { kind, request, deadline_ms, .. } = frame.header;
     let serving = link.serving.fetch_add(1, Ordering::Relaxed);
     let slot = Slot(link.clone());
     if serving >= MAX_SERVING {
         return link.refuse_call(request);
     }
     let (handler, from) = (core.handler.clone(), link.ends.peer);
-    let mut work = Box::pin(async move {
-        handler
-            .on_call(
-                from,
-                Message {
-                    kind,
-                    payload: frame.payload,
-                },
-            )
-            .await
-    });
+    let mut work = Box::pin(async move { handler.on_call(from, Message { kind, payload: frame.payload }).await });
     // A future that is pending now is polled again by its task, with that task's waker, before it may rely on a wake-up.
     match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => link.reply(request, answer),

@@ -89,11 +89,7 @@ impl Transport for QuicTransport {
             return tracing::warn!(%to, kind = message.kind, %error, "dropped a message");
         }
         let kind = message.kind;
-        let sent = self
-            .core
-            .peer(to)
-            .and_then(|peer| peer.link())
-            .is_some_and(|link| link.send(message).is_ok());
+        let sent = self.core.peer(to).and_then(|peer| peer.link()).is_some_and(|link| link.send(message).is_ok());
         if !sent {
             tracing::trace!(%to, kind, "dropped a message");
         }
@@ -133,11 +129,7 @@ impl Transport for QuicTransport {
     }
 
     fn reachable(&self) -> Vec<(PeerId, bool)> {
-        self.core
-            .peers()
-            .iter()
-            .map(|peer| (peer.id, peer.link().is_some()))
-            .collect()
+        self.core.peers().iter().map(|peer| (peer.id, peer.link().is_some())).collect()
     }
 
     fn round_trip(&self, peer: PeerId) -> Option<Duration> {
@@ -155,10 +147,7 @@ impl Transport for QuicTransport {
 
 fn check_length(payload: &Bytes) -> Result<(), NetError> {
     if payload.len() > MAX_PAYLOAD {
-        return Err(NetError::TooLarge {
-            length: payload.len(),
-            limit: MAX_PAYLOAD,
-        });
+        return Err(NetError::TooLarge { length: payload.len(), limit: MAX_PAYLOAD });
     }
     Ok(())
 }

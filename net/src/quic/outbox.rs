@@ -36,10 +36,7 @@ struct State {
 impl Outbox {
     /// A queue that takes frames while fewer than `limit` bytes wait.
     pub(super) fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            state: Mutex::default(),
-        }
+        Self { limit, state: Mutex::default() }
     }
 
     /// Adds a frame, unless the queue is full.
@@ -90,11 +87,7 @@ impl Outbox {
     pub(super) fn close(&self) {
         let writer = {
             let mut state = self.state.lock();
-            *state = State {
-                closed: true,
-                writer: state.writer.take(),
-                ..State::default()
-            };
+            *state = State { closed: true, writer: state.writer.take(), ..State::default() };
             state.writer.take()
         };
         if let Some(writer) = writer {
@@ -133,10 +126,7 @@ mod tests {
         let outbox = Outbox::new(1000);
         outbox.push(&FrameHeader::default(), PAYLOAD).unwrap();
         outbox.close();
-        assert_eq!(
-            outbox.push_always(&FrameHeader::default(), PAYLOAD),
-            Err(Rejected::Closed)
-        );
+        assert_eq!(outbox.push_always(&FrameHeader::default(), PAYLOAD), Err(Rejected::Closed));
         assert!(outbox.take().now_or_never().unwrap().is_none());
     }
 }

@@ -101,11 +101,7 @@ impl Peer {
                 Some(former) if former.ends.incarnation != link.ends.incarnation => Installed::Restarted(former),
                 Some(former) => Installed::Surplus(former),
             };
-            *state = State {
-                link: Some(link.clone()),
-                failures: state.failures,
-                refusal: None,
-            };
+            *state = State { link: Some(link.clone()), failures: state.failures, refusal: None };
         });
         installed
     }
@@ -158,11 +154,7 @@ impl Peer {
 
     /// Notes a failed attempt; warns when it was refused for a new reason.
     fn failed(&self, failure: DialFailure) {
-        let DialFailure {
-            address,
-            reason,
-            refused,
-        } = failure;
+        let DialFailure { address, reason, refused } = failure;
         self.state.send_modify(|state| {
             state.failures += 1;
             let refusal = refused.then_some(reason);
@@ -222,23 +214,12 @@ async fn dial_all(core: &Arc<Core>, peer: &Arc<Peer>) -> Result<(), DialFailure>
                 return Ok(());
             }
             Some(Err(error)) => error,
-            None => DialError {
-                reason: "no answer".to_owned(),
-                refused: false,
-            },
+            None => DialError { reason: "no answer".to_owned(), refused: false },
         };
         tracing::debug!(peer = %peer.id, %address, reason = %error.reason, "an attempt to connect failed");
-        last = Some(DialFailure {
-            address,
-            reason: error.reason,
-            refused: error.refused,
-        });
+        last = Some(DialFailure { address, reason: error.reason, refused: error.refused });
     }
-    Err(last.unwrap_or(DialFailure {
-        address: core.local,
-        reason: "no address".to_owned(),
-        refused: false,
-    }))
+    Err(last.unwrap_or(DialFailure { address: core.local, reason: "no address".to_owned(), refused: false }))
 }
 
 /// Why one attempt failed, and whether the other end said no.
@@ -251,10 +232,7 @@ impl From<ConnectionError> for DialError {
     fn from(error: ConnectionError) -> Self {
         let refused = is_certificate_error(&error)
             || matches!(&error, ConnectionError::ApplicationClosed(close) if CloseCode::is_refusal(close.error_code.into()));
-        Self {
-            reason: error.to_string(),
-            refused,
-        }
+        Self { reason: error.to_string(), refused }
     }
 }
 
@@ -262,10 +240,7 @@ impl From<StreamError> for DialError {
     fn from(error: StreamError) -> Self {
         match error {
             StreamError::Gone(quinn::ReadError::ConnectionLost(error)) => error.into(),
-            error => Self {
-                refused: !matches!(error, StreamError::Gone(_)),
-                reason: error.to_string(),
-            },
+            error => Self { refused: !matches!(error, StreamError::Gone(_)), reason: error.to_string() },
         }
     }
 }
@@ -274,18 +249,13 @@ impl From<quinn::WriteError> for DialError {
     fn from(error: quinn::WriteError) -> Self {
         match error {
             quinn::WriteError::ConnectionLost(error) => error.into(),
-            error => Self {
-                refused: false,
-                reason: error.to_string(),
-            },
+            error => Self { refused: false, reason: error.to_string() },
         }
     }
 }
 
 async fn dial(core: &Core, peer: PeerId, address: SocketAddr) -> Result<(Arc<Link>, Lane, Lane), DialError> {
-    let connecting = core
-        .connect(peer, address)
-        .map_err(|reason| DialError { reason, refused: false })?;
+    let connecting = core.connect(peer, address).map_err(|reason| DialError { reason, refused: false })?;
     let connection = connecting.await?;
     let shown = core.peer_of(&connection);
     if shown.as_ref().ok() != Some(&peer) {
@@ -296,19 +266,12 @@ async fn dial(core: &Core, peer: PeerId, address: SocketAddr) -> Result<(Arc<Lin
     let mut raft = open_lane(&connection, Class::Raft, core.incarnation).await?;
     let request = open_lane(&connection, Class::Request, core.incarnation).await?;
     let hello = read_hello(&mut raft.reader).await?;
-    let ends = Ends {
-        peer,
-        dialler: core.id,
-        incarnation: hello.incarnation,
-    };
+    let ends = Ends { peer, dialler: core.id, incarnation: hello.incarnation };
     Ok((Link::new(ends, connection), raft, request))
 }
 
 async fn open_lane(connection: &quinn::Connection, class: Class, incarnation: u64) -> Result<Lane, DialError> {
     let (mut send, recv) = connection.open_bi().await?;
     write_hello(&mut send, Hello::new(class, incarnation)).await?;
-    Ok(Lane {
-        send,
-        reader: FrameReader::new(recv, MAX_FRAME),
-    })
+    Ok(Lane { send, reader: FrameReader::new(recv, MAX_FRAME) })
 }

@@ -46,9 +46,7 @@ pub struct Echo {
 #[async_trait]
 impl Handler for Echo {
     fn on_message(&self, from: PeerId, message: Message) {
-        self.messages
-            .send((from, message))
-            .expect("the test keeps the receiver");
+        self.messages.send((from, message)).expect("the test keeps the receiver");
     }
 
     async fn on_call(&self, _: PeerId, message: Message) -> Bytes {
@@ -110,26 +108,14 @@ impl Node {
     }
 
     pub async fn ask(&self, to: u64, kind: u16, payload: impl Into<Bytes>) -> Result<Bytes, NetError> {
-        self.transport
-            .call(
-                PeerId(to),
-                Message {
-                    kind,
-                    payload: payload.into(),
-                },
-                PATIENCE,
-            )
-            .await
+        self.transport.call(PeerId(to), Message { kind, payload: payload.into() }, PATIENCE).await
     }
 }
 
 /// Nodes 1 and 2 of one cluster that know each other.
 pub fn pair() -> (Node, Node) {
     let authority = authority(1);
-    let (one, two) = (
-        Node::start(identity(&authority, 1)),
-        Node::start(identity(&authority, 2)),
-    );
+    let (one, two) = (Node::start(identity(&authority, 1)), Node::start(identity(&authority, 2)));
     one.knows(2, &two);
     two.knows(1, &one);
     (one, two)

@@ -258,10 +258,10 @@ fn known_addresses(keep: &Keep, count: usize) -> Vec<SocketAddr> {
 /// The first node takes the usual port if it is free.
 async fn listen(node: &Node, at: usize) -> Result<Listener> {
     let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    if at == 0 {
-        if let Ok(listener) = Listener::bind(local(7432), node.gateway(), ServerOptions::default()).await {
-            return Ok(listener);
-        }
+    if at == 0
+        && let Ok(listener) = Listener::bind(local(7432), node.gateway(), ServerOptions::default()).await
+    {
+        return Ok(listener);
     }
     Listener::bind(local(0), node.gateway(), ServerOptions::default()).await
 }

@@ -99,10 +99,10 @@ fn session(
 
 /// A person's session, after the statements of the init file.
 pub(super) fn converse(shell: &mut Shell, init: Option<&Path>) -> Result<(), Failure> {
-    if let Some(path) = init.filter(|path| path.is_file()) {
-        if ended(shell.run_script(&mut script_of(path)?))? {
-            return Ok(());
-        }
+    if let Some(path) = init.filter(|path| path.is_file())
+        && ended(shell.run_script(&mut script_of(path)?))?
+    {
+        return Ok(());
     }
     interact(shell, history_file(variable("XDG_STATE_HOME").map(PathBuf::from), variable("HOME").map(PathBuf::from)))
 }

@@ -25,10 +25,8 @@ pub fn interact(shell: &mut Shell, history: Option<PathBuf>) -> Result<(), Failu
         let prompt = StatusPrompt::new(&database, shell.status());
         let signal = editor.read_line(&prompt);
         match signal.map_err(|error| Failure::new(Exit::Failed, format!("the terminal cannot be read: {error}")))? {
-            Signal::Success(text) => {
-                if typed(shell, &text) == Some(Stop::Quit) {
-                    return Ok(());
-                }
+            Signal::Success(text) if typed(shell, &text) == Some(Stop::Quit) => {
+                return Ok(());
             }
             Signal::CtrlD => return Ok(()),
             // ^C at the prompt clears the line.

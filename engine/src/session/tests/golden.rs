@@ -95,10 +95,7 @@ async fn run(path: &Path) -> Result<(), String> {
         updated.push_str(&format!("{}----\n{actual}\n", block.sql));
         if actual != block.expected {
             let name = path.file_name().unwrap().to_string_lossy();
-            failures.push_str(&format!(
-                "{name}: {}expected:\n{}actual:\n{actual}\n",
-                block.sql, block.expected
-            ));
+            failures.push_str(&format!("{name}: {}expected:\n{}actual:\n{actual}\n", block.sql, block.expected));
         }
     }
     for session in script.sessions.values_mut() {

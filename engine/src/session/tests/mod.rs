@@ -29,12 +29,8 @@ pub(super) async fn node() -> Node {
 
 /// A session of the role postgres.
 pub(super) async fn connect(gateway: Arc<Gateway>, database: &str) -> Result<Session, Error> {
-    let params = StartupParams {
-        user: "postgres".into(),
-        database: database.into(),
-        settings: Vec::new(),
-        process_id: 1,
-    };
+    let params =
+        StartupParams { user: "postgres".into(), database: database.into(), settings: Vec::new(), process_id: 1 };
     let mut session = Session::new(gateway, params);
     session.start().await?;
     Ok(session)

@@ -142,7 +142,7 @@ fn is_foldable(value: &Value, from: &Type, to: &Type) -> bool {
         // Words such as today, and orders of day and month, depend on the session.
         Type::Date | Type::Timestamp(_) if from.is_string() => value.as_str().is_some_and(is_iso_date),
         Type::Date | Type::Timestamp(_) => !matches!(from, Type::Timestamptz(_)),
-        _ => !matches!(from, Type::Timestamptz(_) | Type::Json) && !(from.is_oid() && *from != Type::Oid),
+        _ => !(matches!(from, Type::Timestamptz(_) | Type::Json) || from.is_oid() && *from != Type::Oid),
     }
 }
 

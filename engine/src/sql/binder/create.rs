@@ -132,7 +132,7 @@ impl Binder<'_> {
             identity: None,
             hidden: false,
         };
-        let mut sequence = serial.map(|ty| SequenceOptions::ascending(ty));
+        let mut sequence = serial.map(SequenceOptions::ascending);
         for option in &definition.options {
             self.column_option(&mut column, &mut sequence, &option.option, span)?;
         }

@@ -15,7 +15,7 @@ pub(super) type Source = (Rel, Scope);
 
 impl Binder<'_> {
     /// The items of FROM side by side; one empty row if there are none.
-    pub(super) fn from_clause(&mut self, from: &[ast::TableWithJoins]) -> Result<Source> {
+    pub(super) fn bind_from(&mut self, from: &[ast::TableWithJoins]) -> Result<Source> {
         let mut whole: Option<Source> = None;
         for item in from {
             whole = Some(match whole {

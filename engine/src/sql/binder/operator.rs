@@ -26,7 +26,7 @@ impl Binder<'_> {
         let Some(ty) = comparison_type(left.ty(), right.ty()) else {
             return Err(self.no_operator(symbol, left.ty(), right.ty(), span));
         };
-        if !ty.is_orderable() && !(ty == Type::Xid && matches!(symbol, "=" | "<>")) {
+        if !(ty.is_orderable() || ty == Type::Xid && matches!(symbol, "=" | "<>")) {
             return Err(self.no_operator(symbol, left.ty(), right.ty(), span));
         }
         let left = self.coerce(left, &ty, CastKind::Implicit, span)?;

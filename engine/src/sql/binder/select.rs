@@ -34,7 +34,7 @@ impl Binder<'_> {
         order_by: &[ast::OrderByExpr],
     ) -> Result<(Query, Vec<String>)> {
         self.refuse_select(select)?;
-        let (rel, scope) = self.from_clause(&select.from)?;
+        let (rel, scope) = self.bind_from(&select.from)?;
         self.levels.push(Level::with_scope("SELECT", scope));
         let bound = self.select_body(select, order_by, rel);
         self.levels.pop();

@@ -117,7 +117,7 @@ impl Binder<'_> {
         let mut rel = Rel::Table { table: table.clone(), columns: row.cols.clone(), alias: shown, lock };
         let mut scope = super::scope::Scope::of_table(row.table);
         if !from.is_empty() {
-            let (other, names) = self.from_clause(from)?;
+            let (other, names) = self.bind_from(from)?;
             scope = scope.join(names);
             rel = Rel::Join {
                 left: Box::new(rel),

@@ -14,7 +14,9 @@
 //!
 //! Invariant: a transaction never works with a view older than its own S.
 
-use super::{CatalogView, Database, DatabaseId, Descriptor, FIRST_USER_OID, Role, RoleId, Schema, SchemaId, SequenceId};
+use super::{
+    CatalogView, Database, DatabaseId, Descriptor, FIRST_USER_OID, Role, RoleId, Schema, SchemaId, SequenceId,
+};
 use crate::error::{Error, Result, SqlState};
 use crate::sql::exec::retry;
 use parking_lot::RwLock;
@@ -102,14 +104,16 @@ pub async fn load(txn: &mut Transaction) -> Result<CatalogView> {
 
 /// Takes `count` ids that follow each other; the first.
 pub async fn allocate_ids(client: &Client, count: u32) -> Result<u32> {
-    retry(client, |txn| Box::pin(async move {
-        let first = match txn.get(&next_id_key(), None).await? {
-            Some(bytes) => read_id(&bytes)?,
-            None => FIRST_USER_OID,
-        };
-        txn.put(next_id_key(), (first + count).to_be_bytes().to_vec());
-        Ok(first)
-    }))
+    retry(client, |txn| {
+        Box::pin(async move {
+            let first = match txn.get(&next_id_key(), None).await? {
+                Some(bytes) => read_id(&bytes)?,
+                None => FIRST_USER_OID,
+            };
+            txn.put(next_id_key(), (first + count).to_be_bytes().to_vec());
+            Ok(first)
+        })
+    })
     .await
 }
 
@@ -120,28 +124,30 @@ fn read_id(bytes: &[u8]) -> Result<u32> {
 
 /// Writes the first catalog, unless there is one: database `postgres` with schema `public`, roles `root` and `postgres`.
 pub async fn bootstrap(client: &Client) -> Result<()> {
-    retry(client, |txn| Box::pin(async move {
-        if txn.get(&descriptor_key(POSTGRES_DATABASE.0), None).await?.is_some() {
-            return Ok(());
-        }
-        let role = |id, name: &str| {
-            Descriptor::Role(Role { id, name: name.into(), login: true, superuser: true, verifier: None })
-        };
-        let first = [
-            Descriptor::Database(Database { id: POSTGRES_DATABASE, name: "postgres".into() }),
-            Descriptor::Schema(Schema { id: PUBLIC_SCHEMA, database: POSTGRES_DATABASE, name: "public".into() }),
-            role(POSTGRES_ROLE, "postgres"),
-            role(ROOT_ROLE, "root"),
-        ];
-        for descriptor in first {
-            for (kind, parent, name) in names_of(&descriptor) {
-                txn.put(name_key(kind, parent, &name), descriptor.id().to_be_bytes().to_vec());
+    retry(client, |txn| {
+        Box::pin(async move {
+            if txn.get(&descriptor_key(POSTGRES_DATABASE.0), None).await?.is_some() {
+                return Ok(());
             }
-            txn.put(descriptor_key(descriptor.id()), descriptor.to_bytes()?);
-        }
-        txn.changes_catalog();
-        Ok(())
-    }))
+            let role = |id, name: &str| {
+                Descriptor::Role(Role { id, name: name.into(), login: true, superuser: true, verifier: None })
+            };
+            let first = [
+                Descriptor::Database(Database { id: POSTGRES_DATABASE, name: "postgres".into() }),
+                Descriptor::Schema(Schema { id: PUBLIC_SCHEMA, database: POSTGRES_DATABASE, name: "public".into() }),
+                role(POSTGRES_ROLE, "postgres"),
+                role(ROOT_ROLE, "root"),
+            ];
+            for descriptor in first {
+                for (kind, parent, name) in names_of(&descriptor) {
+                    txn.put(name_key(kind, parent, &name), descriptor.id().to_be_bytes().to_vec());
+                }
+                txn.put(descriptor_key(descriptor.id()), descriptor.to_bytes()?);
+            }
+            txn.changes_catalog();
+            Ok(())
+        })
+    })
     .await
 }
 

@@ -219,13 +219,12 @@ impl State {
         Ok(match self {
             State::Count(count) => Value::Int8(count),
             State::Integers(_, 0) | State::Floats(_, 0) | State::Intervals(_, 0) => Value::Null,
-            State::Integers(sum, count) if average => {
-                Value::Numeric(Numeric::new(sum, 0).div(&Numeric::from(count))?)
-            }
+            State::Integers(sum, count) if average => Value::Numeric(Numeric::new(sum, 0).div(&Numeric::from(count))?),
             State::Integers(sum, _) if matches!(call.ty, Type::Numeric(_)) => Value::Numeric(Numeric::new(sum, 0)),
-            State::Integers(sum, _) => Value::Int8(i64::try_from(sum).map_err(|_| {
-                Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "bigint out of range")
-            })?),
+            State::Integers(sum, _) => Value::Int8(
+                i64::try_from(sum)
+                    .map_err(|_| Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "bigint out of range"))?,
+            ),
             State::Numerics(None, _) => Value::Null,
             State::Numerics(Some(sum), count) if average => Value::Numeric(sum.div(&Numeric::from(count))?),
             State::Numerics(Some(sum), _) => Value::Numeric(sum),

@@ -204,7 +204,8 @@ fn covering(scan: &Scan, layout: &IndexLayout) -> Option<Vec<KeyPart>> {
     let mut wanted: Vec<Option<usize>> = scan.columns.iter().copied().map(Some).collect();
     let mut parts = Vec::new();
     for column in columns {
-        let slot = wanted.iter().position(|place| *place == Some(column.place)).filter(|_| row::is_exact_in_key(&column.ty));
+        let slot =
+            wanted.iter().position(|place| *place == Some(column.place)).filter(|_| row::is_exact_in_key(&column.ty));
         if let Some(slot) = slot {
             wanted[slot] = None;
         }

@@ -66,9 +66,9 @@ fn concat(left: &Value, right: &Value, types: &TypeContext) -> Result<Value> {
 
 fn contains(whole: &Value, part: &Value) -> Result<Value> {
     match (whole, part) {
-        (Value::Array(whole), Value::Array(part)) => Ok(Value::Bool(
-            part.values().iter().all(|value| !value.is_null() && whole.values().contains(value)),
-        )),
+        (Value::Array(whole), Value::Array(part)) => {
+            Ok(Value::Bool(part.values().iter().all(|value| !value.is_null() && whole.values().contains(value))))
+        }
         (Value::Jsonb(whole), Value::Jsonb(part)) => Ok(Value::Bool(json::contains(whole, part))),
         _ => Err(Error::internal("@> of values that are neither arrays nor jsonb")),
     }
@@ -76,9 +76,9 @@ fn contains(whole: &Value, part: &Value) -> Result<Value> {
 
 fn overlaps(left: &Value, right: &Value) -> Result<Value> {
     match (left, right) {
-        (Value::Array(left), Value::Array(right)) => Ok(Value::Bool(
-            left.values().iter().any(|value| !value.is_null() && right.values().contains(value)),
-        )),
+        (Value::Array(left), Value::Array(right)) => {
+            Ok(Value::Bool(left.values().iter().any(|value| !value.is_null() && right.values().contains(value))))
+        }
         _ => Err(Error::internal("&& of values that are no arrays")),
     }
 }

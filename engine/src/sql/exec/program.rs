@@ -6,11 +6,11 @@
 use super::dml::TableLayout;
 use super::keys::ScanLayout;
 use crate::error::Result;
+use crate::sql::catalog::VirtualTable;
 use crate::sql::plan::{
     AggregateCall, ApplyKind, CteId, Expr, JoinKind, Node, NodeKind, Plan, PlanBody, Scan, SetOperation, SortKey,
     TableFunction,
 };
-use crate::sql::catalog::VirtualTable;
 use crate::sql::types::Type;
 use std::sync::Arc;
 

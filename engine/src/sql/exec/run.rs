@@ -1,11 +1,11 @@
 //! `Run`: one execution of a program, from its first row to its tag.
 
+use super::Row;
 use super::dml;
 use super::env::Env;
 use super::operator::Operator;
 use super::program::Program;
 use super::sequence;
-use super::Row;
 use crate::error::{Error, Result, SqlState};
 use crate::sql::plan::{ApplyKind, Expr, PlanBody};
 use crate::sql::types::{Array, Value};

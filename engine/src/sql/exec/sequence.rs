@@ -12,8 +12,8 @@ use crate::error::{Error, Result, SqlState};
 use crate::sql::catalog::{Sequence, SequenceId, SequenceOptions, store};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use quorate_txn::{Client, Transaction, TxnOptions};
 use quorate_net::runtime::Runtime;
+use quorate_txn::{Client, Transaction, TxnOptions};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -134,7 +134,8 @@ async fn take_block(txn: &mut Transaction, sequence: &Sequence) -> Result<Block>
     let state = state(txn, sequence).await?;
     let mut next = state.last;
     if state.called {
-        next = match state.last.checked_add(options.increment).filter(|next| (options.min..=options.max).contains(next)) {
+        next = match state.last.checked_add(options.increment).filter(|next| (options.min..=options.max).contains(next))
+        {
             Some(next) => next,
             None if options.cycle && options.increment > 0 => options.min,
             None if options.cycle => options.max,

@@ -9,22 +9,20 @@ impl From<TxnError> for Error {
     fn from(error: TxnError) -> Error {
         let told = match &error {
             TxnError::Retry(reason) => retry(reason),
-            TxnError::RestartStatement => Error::new(
-                SqlState::SERIALIZATION_FAILURE,
-                "could not serialize access due to concurrent update",
-            )
-            .with_hint(RETRY_HINT),
+            TxnError::RestartStatement => {
+                Error::new(SqlState::SERIALIZATION_FAILURE, "could not serialize access due to concurrent update")
+                    .with_hint(RETRY_HINT)
+            }
             TxnError::LockNotAvailable { .. } => {
                 Error::new(SqlState::LOCK_NOT_AVAILABLE, "could not obtain lock on row")
             }
             TxnError::Unavailable(_) => Error::new(SqlState::RANGE_UNAVAILABLE, error.to_string())
                 .with_hint("Nothing was committed. Try again when a majority of the range's replicas is reachable."),
-            TxnError::Ambiguous => Error::new(
-                SqlState::STATEMENT_COMPLETION_UNKNOWN,
-                "the outcome of the commit is unknown",
-            )
-            .with_detail("The range that knows the outcome did not answer in time.")
-            .with_hint("Look at the data before you run the transaction again."),
+            TxnError::Ambiguous => {
+                Error::new(SqlState::STATEMENT_COMPLETION_UNKNOWN, "the outcome of the commit is unknown")
+                    .with_detail("The range that knows the outcome did not answer in time.")
+                    .with_hint("Look at the data before you run the transaction again.")
+            }
             TxnError::TooLarge { .. } => Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, error.to_string()),
             TxnError::ReadOnly => {
                 Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, "cannot write in a read-only transaction")

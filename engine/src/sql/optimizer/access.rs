@@ -169,7 +169,7 @@ fn finish(wish: &Wish<'_>, index: &Index, places: &[usize], parts: Parts) -> Pat
     let covers =
         |(place, col): (usize, &Col)| !needed.contains(&col.id) || places.contains(&place) || primary.contains(&place);
     let decodes = decodes_exactly(wish, &needed, places) && decodes_exactly(wish, &needed, &primary);
-    let fetch = !is_primary && !(decodes && wish.columns.iter().enumerate().all(covers));
+    let fetch = !(is_primary || decodes && wish.columns.iter().enumerate().all(covers));
     let rows = cost::index_rows(index, equal, bounds) * spans.len() as f64;
     let is_point = index.unique && equal == places.len() && spans.len() == 1;
     let (order, reverse) = provided_order(wish, index, places, equal, multiplied);

@@ -7,19 +7,16 @@
 //! Invariant: the rows of a `Built` satisfy all conjuncts that were passed in.
 //! Invariant: a layout holds every wanted column that the relation makes.
 
-use super::access::{self, Order, Path, Wish};
+use super::access::{self, Order};
 use super::cost;
 use super::logical::{Col, ColId, Query, Rel, collect_columns, columns_of};
 use super::rewrite::conjuncts_of;
+use super::scan::{TableSource, relaid};
 use crate::error::{Error, Result};
-use crate::sql::catalog::Table;
-use crate::sql::plan::node::{Scan, SetOperation};
-use crate::sql::plan::{
-    AggregateCall, AggregateFunction, Expr, IndexSpan, InitPlan, Lock, Node, NodeKind, SortKey, TableFunction,
-};
+use crate::sql::plan::node::SetOperation;
+use crate::sql::plan::{Expr, InitPlan, Node, NodeKind, SortKey, TableFunction};
 use crate::sql::types::{Type, Value};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// An operator and the columns of its rows.
 pub(super) struct Built {
@@ -156,7 +153,9 @@ impl Planner {
                 all.extend(conjuncts);
                 self.build(*input, all, want)
             }
-            Rel::Table { table, columns, alias, lock } => self.table(table, columns, alias, lock, conjuncts, want),
+            Rel::Table { table, columns, alias, lock } => {
+                self.table(TableSource { table, columns, alias, lock }, conjuncts, want)
+            }
             Rel::Join { .. } => self.join(rel, conjuncts, want),
             Rel::Extend { input, columns } => self.extend(*input, columns, conjuncts, want),
             Rel::ExtendSet { input, functions } => self.extend_set(*input, functions, conjuncts, want),
@@ -269,101 +268,6 @@ impl Planner {
         Ok(leaf(NodeKind::CteScan { cte: crate::sql::plan::CteId(index), name }, &columns, rows))
     }
 
-    fn table(
-        &mut self,
-        table: Arc<Table>,
-        columns: Vec<Col>,
-        alias: String,
-        lock: Option<Lock>,
-        conjuncts: Vec<Expr>,
-        want: &Want,
-    ) -> Result<Built> {
-        let holds = |conjunct: &Expr| !is_known_not_null(conjunct, &table, &columns);
-        let (later, own): (Vec<Expr>, Vec<Expr>) = conjuncts.into_iter().filter(holds).partition(has_subquery);
-        let needed = Want::columns(want.columns.clone()).and_exprs(&later).columns;
-        let local = columns.iter().map(|col| col.id).collect();
-        // A lock is taken on the row itself.
-        let path = access::choose(&Wish {
-            table: &table,
-            columns: &columns,
-            conjuncts: &own,
-            local: &local,
-            needed: &needed,
-            order: &want.order,
-            limited: want.limit.is_some(),
-            equal_only: false,
-        });
-        let source = TableSource { table, columns, alias, lock };
-        let limit = if later.is_empty() { want.limit.clone() } else { None };
-        let built = self.scan(source, path, own, &needed, limit, want, &[])?;
-        self.filter(built, later)
-    }
-
-    /// A scan by `path` that yields the `needed` columns and those of its own filter; expressions of spans read the row `known` (of a lookup join), or nothing.
-    #[allow(clippy::too_many_arguments, reason = "one call site per kind of scan, each with all of these at hand")]
-    pub(super) fn scan(
-        &mut self,
-        source: TableSource,
-        path: Path,
-        conjuncts: Vec<Expr>,
-        needed: &BTreeSet<ColId>,
-        limit: Option<Expr>,
-        want: &Want,
-        known: &[ColId],
-    ) -> Result<Built> {
-        let TableSource { table, columns, alias, lock } = source;
-        let unused =
-            conjuncts.iter().enumerate().filter(|(at, _)| !path.used.contains(at)).map(|(_, conjunct)| conjunct);
-        let needed = Want::columns(needed.clone()).and_exprs(unused).columns;
-        let places: Vec<usize> = (0..columns.len()).filter(|place| needed.contains(&columns[*place].id)).collect();
-        let layout: Vec<ColId> = places.iter().map(|place| columns[*place].id).collect();
-        let mut filter = Vec::new();
-        for (at, conjunct) in conjuncts.into_iter().enumerate() {
-            if !path.used.contains(&at) {
-                filter.push(self.slots(conjunct, &layout)?);
-            }
-        }
-        let mut spans = Vec::with_capacity(path.spans.len());
-        for span in path.spans {
-            spans.push(IndexSpan {
-                equal: self.all_slots(span.equal, known)?,
-                lower: self.bound_slots(span.lower, known)?,
-                upper: self.bound_slots(span.upper, known)?,
-            });
-        }
-        let ordered = !want.order.is_empty() && access::satisfied(&path.order, &want.order);
-        let limit = limit.filter(|_| want.order.is_empty() || ordered);
-        let share = if filter.is_empty() { 1.0 } else { cost::FILTERED };
-        let rows = (path.rows * share).max(1.0);
-        let types = places.iter().map(|place| columns[*place].ty.clone()).collect();
-        let shown = (alias != table.name).then_some(alias);
-        let is_secondary = path.index != table.primary.id;
-        let scan = Scan {
-            index: path.index,
-            spans,
-            columns: places,
-            filter: (!filter.is_empty()).then(|| Expr::and(filter)),
-            reverse: path.reverse,
-            ordered,
-            limit,
-            fetch: path.fetch || (is_secondary && lock.is_some()),
-            lock,
-            is_point: path.is_point,
-            alias: shown,
-            table,
-        };
-        Ok(Built { node: Node { kind: NodeKind::Scan(Box::new(scan)), types, rows }, layout, order: path.order })
-    }
-
-    fn bound_slots(&self, bound: crate::sql::plan::Bound, known: &[ColId]) -> Result<crate::sql::plan::Bound> {
-        use crate::sql::plan::Bound as B;
-        Ok(match bound {
-            B::Unbounded => B::Unbounded,
-            B::Inclusive(expr) => B::Inclusive(self.slots(expr, known)?),
-            B::Exclusive(expr) => B::Exclusive(self.slots(expr, known)?),
-        })
-    }
-
     /// Computed columns. Conditions over them are put over their definitions, if these are cheap to repeat.
     fn extend(&mut self, input: Rel, columns: Vec<(Col, Expr)>, conjuncts: Vec<Expr>, want: &Want) -> Result<Built> {
         let own: BTreeSet<ColId> = columns.iter().map(|(col, _)| col.id).collect();
@@ -452,99 +356,6 @@ impl Planner {
         let rows = built.node.rows * cost::FUNCTION_ROWS;
         let kind = NodeKind::ProjectSet { input: Box::new(built.node), functions: slotted };
         self.filter(Built { node: Node { kind, types, rows }, layout, order: built.order }, here)
-    }
-
-    fn aggregate(
-        &mut self,
-        input: Rel,
-        groups: Vec<(Col, Expr)>,
-        aggregates: Vec<(Col, AggregateCall)>,
-        conjuncts: Vec<Expr>,
-        want: &Want,
-    ) -> Result<Built> {
-        // A condition on keys that are plain columns holds for whole groups: it goes below.
-        let plain: BTreeSet<ColId> = groups
-            .iter()
-            .filter(|(col, expr)| matches!(expr, Expr::Column { slot, .. } if *slot == col.id))
-            .map(|(col, _)| col.id)
-            .collect();
-        let made: BTreeSet<ColId> =
-            groups.iter().map(|(col, _)| col.id).chain(aggregates.iter().map(|(col, _)| col.id)).collect();
-        let goes_down = |conjunct: &Expr| {
-            let used = columns_of(conjunct);
-            !groups.is_empty()
-                && used.iter().all(|id| plain.contains(id) || !made.contains(id))
-                && !has_subquery(conjunct)
-        };
-        let (down, here): (Vec<Expr>, Vec<Expr>) = conjuncts.into_iter().partition(goes_down);
-        let kept = Want::columns(want.columns.clone()).and_exprs(&here).columns;
-        let aggregates: Vec<(Col, AggregateCall)> =
-            aggregates.into_iter().filter(|(col, _)| kept.contains(&col.id)).collect();
-        let parts = |call: &AggregateCall| -> Vec<Expr> {
-            call.args.iter().chain(&call.filter).chain(call.order_by.iter().map(|key| &key.expr)).cloned().collect()
-        };
-        let read: Vec<Expr> = aggregates.iter().flat_map(|(_, call)| parts(call)).collect();
-        let mut below = Want::default().and_exprs(groups.iter().map(|(_, expr)| expr)).and_exprs(&read);
-        let extreme = if groups.is_empty() { extreme_order(&aggregates) } else { None };
-        let mut down = down;
-        if let Some((order, not_null)) = extreme {
-            below.order = order;
-            below.limit = Some(Expr::literal(Value::Int8(1), Type::Int8));
-            down.push(not_null);
-        }
-        let built = self.build(input, down, &below)?;
-        let built = self.first_of_order(built, &below);
-        self.aggregate_node(built, groups, aggregates).and_then(|built| self.filter(built, here))
-    }
-
-    /// MIN and MAX read one row if the rows come in the right order.
-    fn first_of_order(&mut self, built: Built, want: &Want) -> Built {
-        if want.order.is_empty() || !access::satisfied(&built.order, &want.order) {
-            return built;
-        }
-        let types = built.node.types.clone();
-        let kind = NodeKind::Limit { input: Box::new(built.node), limit: want.limit.clone(), offset: None };
-        Built { node: Node { kind, types, rows: 1.0 }, layout: built.layout, order: built.order }
-    }
-
-    fn aggregate_node(
-        &mut self,
-        mut built: Built,
-        groups: Vec<(Col, Expr)>,
-        aggregates: Vec<(Col, AggregateCall)>,
-    ) -> Result<Built> {
-        let mut layout = Vec::with_capacity(groups.len() + aggregates.len());
-        let mut types = Vec::with_capacity(groups.len() + aggregates.len());
-        let mut keys = Vec::with_capacity(groups.len());
-        for (col, expr) in groups {
-            keys.push(self.lift(expr, &mut built)?);
-            layout.push(col.id);
-            types.push(col.ty);
-        }
-        let mut calls = Vec::with_capacity(aggregates.len());
-        for (col, mut call) in aggregates {
-            for expr in
-                call.args.iter_mut().chain(&mut call.filter).chain(call.order_by.iter_mut().map(|key| &mut key.expr))
-            {
-                let taken = std::mem::replace(expr, Expr::bool(true));
-                *expr = self.lift(taken, &mut built)?;
-            }
-            layout.push(col.id);
-            types.push(col.ty);
-            calls.push(call);
-        }
-        for call in &mut calls {
-            for expr in
-                call.args.iter_mut().chain(&mut call.filter).chain(call.order_by.iter_mut().map(|key| &mut key.expr))
-            {
-                let taken = std::mem::replace(expr, Expr::bool(true));
-                *expr = self.slots(taken, &built.layout)?;
-            }
-        }
-        let keys = self.all_slots(keys, &built.layout)?;
-        let rows = if keys.is_empty() { 1.0 } else { (built.node.rows * 0.1).max(1.0) };
-        let kind = NodeKind::Aggregate { input: Box::new(built.node), groups: keys, aggregates: calls };
-        Ok(Built { node: Node { kind, types, rows }, layout, order: Order::new() })
     }
 
     fn sort(&mut self, input: Rel, keys: Vec<SortKey>, conjuncts: Vec<Expr>, want: &Want) -> Result<Built> {
@@ -729,21 +540,6 @@ fn repeat_cheap(conjunct: &mut Expr, columns: &[(Col, Expr)]) {
     });
 }
 
-/// `x IS NOT NULL` of a column that is declared so.
-fn is_known_not_null(conjunct: &Expr, table: &Table, columns: &[Col]) -> bool {
-    let Expr::IsNull { input, negated: true } = conjunct else { return false };
-    let Expr::Column { slot, .. } = &**input else { return false };
-    columns.iter().position(|col| col.id == *slot).is_some_and(|place| !table.columns[place].nullable)
-}
-
-/// A table with what the query says of it.
-pub(super) struct TableSource {
-    pub(super) table: Arc<Table>,
-    pub(super) columns: Vec<Col>,
-    pub(super) alias: String,
-    pub(super) lock: Option<Lock>,
-}
-
 pub(super) fn leaf(kind: NodeKind, columns: &[Col], rows: f64) -> Built {
     Built {
         node: Node { kind, types: columns.iter().map(|col| col.ty.clone()).collect(), rows },
@@ -754,32 +550,6 @@ pub(super) fn leaf(kind: NodeKind, columns: &[Col], rows: f64) -> Built {
 
 pub(super) fn has_subquery(expr: &Expr) -> bool {
     expr.any(&mut |part| matches!(part, Expr::Subquery(_)))
-}
-
-/// The scan with its values in the wanted order, if it has no filter that would lose a column.
-fn relaid(built: &Built, wanted: &[ColId]) -> Option<Built> {
-    let NodeKind::Scan(scan) = &built.node.kind else { return None };
-    let slots: Vec<usize> =
-        wanted.iter().map(|id| built.layout.iter().position(|known| known == id)).collect::<Option<_>>()?;
-    if let Some(filter) = &scan.filter
-        && filter.any(&mut |part| matches!(part, Expr::Column { slot, .. } if !slots.contains(slot)))
-    {
-        return None;
-    }
-    let mut scan = scan.clone();
-    if let Some(filter) = &mut scan.filter {
-        filter.transform(&mut |part| {
-            if let Expr::Column { slot, .. } = part
-                && let Some(place) = slots.iter().position(|known| known == slot)
-            {
-                *slot = place;
-            }
-        });
-    }
-    let types = slots.iter().map(|slot| built.node.types[*slot].clone()).collect();
-    scan.columns = slots.iter().map(|slot| scan.columns[*slot]).collect();
-    let node = Node { kind: NodeKind::Scan(scan), types, rows: built.node.rows };
-    Some(Built { node, layout: wanted.to_vec(), order: built.order.clone() })
 }
 
 /// The order as columns, if all keys are columns with PostgreSQL's default place of NULLs.
@@ -802,19 +572,4 @@ fn most(limit: &Option<Expr>, offset: &Option<Expr>) -> Option<Expr> {
         }
         _ => None,
     }
-}
-
-/// The order in which the first row is the result of the only aggregate, MIN or MAX of a column.
-fn extreme_order(aggregates: &[(Col, AggregateCall)]) -> Option<(Order, Expr)> {
-    let [(_, call)] = aggregates else { return None };
-    let descending = match call.function {
-        AggregateFunction::Min => false,
-        AggregateFunction::Max => true,
-        _ => return None,
-    };
-    let [arg @ Expr::Column { slot, .. }] = call.args.as_slice() else { return None };
-    if call.filter.is_some() {
-        return None;
-    }
-    Some((vec![(*slot, descending)], Expr::IsNull { input: Box::new(arg.clone()), negated: true }))
 }

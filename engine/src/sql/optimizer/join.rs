@@ -6,10 +6,11 @@
 //! hashing serve them as well.
 
 use super::access::{self, Order, Path, Wish};
-use super::build::{Built, Planner, TableSource, Want, has_subquery};
+use super::build::{Built, Planner, Want, has_subquery};
 use super::cost;
 use super::logical::{ColId, Rel, columns_of};
 use super::rewrite::{conjuncts_of, rejects_null};
+use super::scan::TableSource;
 use crate::error::Result;
 use crate::sql::plan::{CompareOp, Expr, JoinKind, Node, NodeKind};
 use std::collections::BTreeSet;
@@ -480,7 +481,7 @@ fn candidate(
         Candidate { leaf: at, method: Method::Loop, connected, cost: leaf_rows + pairs, rows: (pairs * share).max(1.0) }
     };
     if let Leaf::Table { source, conjuncts, .. } = leaf {
-        let all: Vec<Expr> = conjuncts.iter().cloned().chain(on.iter().map(|conjunct| Expr::clone(conjunct))).collect();
+        let all: Vec<Expr> = conjuncts.iter().cloned().chain(on.iter().copied().cloned()).collect();
         let local: BTreeSet<ColId> = source.columns.iter().map(|col| col.id).collect();
         let columns = own_columns(source, needed);
         let path = access::choose(&Wish {

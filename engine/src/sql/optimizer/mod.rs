@@ -15,12 +15,14 @@
 //! the time when an error is met may differ.
 
 mod access;
+mod aggregate;
 mod build;
 mod cost;
 mod join;
 mod lift;
 pub mod logical;
 mod rewrite;
+mod scan;
 
 use crate::error::Result;
 use crate::sql::binder::{self, BindContext, Bound, BoundStatement};

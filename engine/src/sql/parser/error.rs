@@ -34,7 +34,7 @@ fn syntax(message: String) -> Error {
 /// The error of sqlparser's tokenizer.
 pub(super) fn of_tokenizer(places: &Places<'_>, message: &str, location: Location) -> Error {
     let start = places.offset(location);
-    let rest = places.text(start, usize::MAX.min(places.offset(Location::new(u64::MAX, 1))));
+    let rest = places.text(start, places.offset(Location::new(u64::MAX, 1)));
     let near: String = rest.chars().take(64).collect();
     let lower = message.to_lowercase();
     let what = if lower.contains("unterminated string") || lower.contains("unterminated dollar") {

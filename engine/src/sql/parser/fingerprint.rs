@@ -179,10 +179,10 @@ impl<'a> Writer<'a> {
         match &self.key[start..] {
             "as" => self.in_type = true,
             "order" | "group" | "limit" | "fetch" => self.keep(),
-            "having" | "offset" | "for" | "union" | "except" | "intersect" | "returning" | "where" => {
-                if self.kept_from == Some(self.depth) {
-                    self.kept_from = None;
-                }
+            "having" | "offset" | "for" | "union" | "except" | "intersect" | "returning" | "where"
+                if self.kept_from == Some(self.depth) =>
+            {
+                self.kept_from = None;
             }
             _ => {}
         }

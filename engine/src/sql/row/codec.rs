@@ -71,10 +71,7 @@ impl<'a> RowWriter<'a> {
 
     #[inline]
     fn head(&mut self, id: u32, class: u8) {
-        assert!(
-            id >= self.next,
-            "the columns of a row are written in ascending order of their ids"
-        );
+        assert!(id >= self.next, "the columns of a row are written in ascending order of their ids");
         put_varint(u64::from(id - self.next) << 3 | u64::from(class), self.out);
         self.next = id + 1;
     }
@@ -307,11 +304,7 @@ fn read_sixteen(cursor: &mut Cursor<'_>, ty: &Type) -> Result<Value> {
         Type::Interval(_) => {
             let micros = i64::from_le_bytes(cursor.array()?);
             let days = i32::from_le_bytes(cursor.array()?);
-            Ok(Value::Interval(Interval::new(
-                i32::from_le_bytes(cursor.array()?),
-                days,
-                micros,
-            )))
+            Ok(Value::Interval(Interval::new(i32::from_le_bytes(cursor.array()?), days, micros)))
         }
         _ => Err(damaged()),
     }

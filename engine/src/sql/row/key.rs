@@ -104,11 +104,7 @@ pub(super) fn put_int(value: i64, out: &mut Vec<u8>) {
     }
     let bits = if value < 0 { !value } else { value };
     let length = (8 - bits.leading_zeros() as usize / 8).max(1);
-    out.push(if value < 0 {
-        NEGATIVE - length as u8
-    } else {
-        POSITIVE + length as u8
-    });
+    out.push(if value < 0 { NEGATIVE - length as u8 } else { POSITIVE + length as u8 });
     out.extend_from_slice(&value.to_be_bytes()[8 - length..]);
 }
 
@@ -165,21 +161,13 @@ fn write_json(json: &Json, out: &mut Vec<u8>) {
 
 fn ordered_f64(value: f64) -> u64 {
     let value = if value == 0.0 { 0.0 } else { value };
-    let bits = if value.is_nan() {
-        f64::NAN.to_bits() & (u64::MAX >> 1)
-    } else {
-        value.to_bits()
-    };
+    let bits = if value.is_nan() { f64::NAN.to_bits() & (u64::MAX >> 1) } else { value.to_bits() };
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
 }
 
 fn ordered_f32(value: f32) -> u32 {
     let value = if value == 0.0 { 0.0 } else { value };
-    let bits = if value.is_nan() {
-        f32::NAN.to_bits() & (u32::MAX >> 1)
-    } else {
-        value.to_bits()
-    };
+    let bits = if value.is_nan() { f32::NAN.to_bits() & (u32::MAX >> 1) } else { value.to_bits() };
     if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
 }
 
@@ -293,21 +281,13 @@ pub(super) fn int(cursor: &mut Cursor<'_>) -> Result<i64> {
 fn float8(cursor: &mut Cursor<'_>) -> Result<f64> {
     expect(cursor, FLOAT8)?;
     let bits = u64::from_be_bytes(cursor.array()?);
-    Ok(f64::from_bits(if bits >> 63 == 1 {
-        bits & (u64::MAX >> 1)
-    } else {
-        !bits
-    }))
+    Ok(f64::from_bits(if bits >> 63 == 1 { bits & (u64::MAX >> 1) } else { !bits }))
 }
 
 fn float4(cursor: &mut Cursor<'_>) -> Result<f32> {
     expect(cursor, FLOAT4)?;
     let bits = u32::from_be_bytes(cursor.array()?);
-    Ok(f32::from_bits(if bits >> 31 == 1 {
-        bits & (u32::MAX >> 1)
-    } else {
-        !bits
-    }))
+    Ok(f32::from_bits(if bits >> 31 == 1 { bits & (u32::MAX >> 1) } else { !bits }))
 }
 
 fn interval(cursor: &mut Cursor<'_>) -> Result<Interval> {
@@ -340,11 +320,7 @@ fn text(cursor: &mut Cursor<'_>) -> Result<Text> {
     }
     let (tag, body) = field.split_first().ok_or_else(damaged)?;
     let body = std::str::from_utf8(body).map_err(|_| damaged())?;
-    if *tag == TEXT {
-        Ok(Text::new(body))
-    } else {
-        Err(damaged())
-    }
+    if *tag == TEXT { Ok(Text::new(body)) } else { Err(damaged()) }
 }
 
 fn padded(text: Text, length: Option<u32>) -> Text {
@@ -386,11 +362,7 @@ fn json(cursor: &mut Cursor<'_>, depth: u8) -> Result<Json> {
         }
         7 => {
             let count = int(cursor)?;
-            Json::Object(
-                (0..count)
-                    .map(|_| Ok((text(cursor)?, json(cursor, depth + 1)?)))
-                    .collect::<Result<_>>()?,
-            )
+            Json::Object((0..count).map(|_| Ok((text(cursor)?, json(cursor, depth + 1)?))).collect::<Result<_>>()?)
         }
         _ => return Err(damaged()),
     })

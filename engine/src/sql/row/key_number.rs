@@ -33,20 +33,10 @@ pub(super) fn encode(number: &Numeric, out: &mut Vec<u8>) {
         View::Small(0, _) => out.push(ZERO),
         View::Small(coefficient, scale) => {
             let mut buffer = [0u8; 40];
-            encode_digits(
-                coefficient < 0,
-                small_digits(coefficient.unsigned_abs(), &mut buffer),
-                scale,
-                out,
-            );
+            encode_digits(coefficient < 0, small_digits(coefficient.unsigned_abs(), &mut buffer), scale, out);
         }
         View::Big(coefficient, scale) => {
-            let digits: Vec<u8> = coefficient
-                .magnitude()
-                .to_string()
-                .bytes()
-                .map(|byte| byte - b'0')
-                .collect();
+            let digits: Vec<u8> = coefficient.magnitude().to_string().bytes().map(|byte| byte - b'0').collect();
             encode_digits(coefficient.is_negative(), &digits, scale, out);
         }
         View::NaN => out.push(NAN),
@@ -132,10 +122,7 @@ fn negative_length(cursor: Cursor<'_>) -> Result<usize> {
     let mut exponent = Cursor(&head);
     int(&mut exponent)?;
     let used = head.len() - exponent.0.len();
-    let end = cursor.0[used..]
-        .iter()
-        .position(|byte| *byte == !END)
-        .ok_or_else(damaged)?;
+    let end = cursor.0[used..].iter().position(|byte| *byte == !END).ok_or_else(damaged)?;
     Ok(used + end + 1)
 }
 
@@ -162,9 +149,7 @@ fn finite(cursor: &mut Cursor<'_>, least_scale: u16) -> Result<Numeric> {
     let zeros = (scale + exponent - digits.len() as i64).max(0) as usize;
     let scale = u16::try_from(scale).map_err(|_| damaged())?;
     if digits.len() + zeros <= 38 {
-        let coefficient = digits
-            .iter()
-            .fold(0i128, |value, digit| value * 10 + i128::from(*digit));
+        let coefficient = digits.iter().fold(0i128, |value, digit| value * 10 + i128::from(*digit));
         return Ok(Numeric::new(coefficient * 10i128.pow(zeros as u32), scale));
     }
     digits.resize(digits.len() + zeros, 0);

@@ -16,22 +16,12 @@ fn numeric() -> impl Strategy<Value = Numeric> {
 }
 
 fn interval() -> impl Strategy<Value = Interval> {
-    (
-        -40i32..40,
-        -100i32..100,
-        prop_oneof![Just(0i64), -100_000_000_000i64..100_000_000_000],
-    )
+    (-40i32..40, -100i32..100, prop_oneof![Just(0i64), -100_000_000_000i64..100_000_000_000])
         .prop_map(|(months, days, micros)| Interval::new(months, days, micros))
 }
 
 fn integer() -> impl Strategy<Value = i64> {
-    prop_oneof![
-        any::<i64>(),
-        -300i64..300,
-        any::<i32>().prop_map(i64::from),
-        Just(i64::MIN),
-        Just(i64::MAX)
-    ]
+    prop_oneof![any::<i64>(), -300i64..300, any::<i32>().prop_map(i64::from), Just(i64::MIN), Just(i64::MAX)]
 }
 
 /// A type and values of it.
@@ -41,9 +31,7 @@ fn values(count: usize) -> BoxedStrategy<(Type, Vec<Value>)> {
         S: Strategy<Value = Value> + 'static,
     {
         let nullable = prop_oneof![9 => strategy.boxed(), 1 => Just(Value::Null).boxed()];
-        prop::collection::vec(nullable, count)
-            .prop_map(move |values| (ty.clone(), values))
-            .boxed()
+        prop::collection::vec(nullable, count).prop_map(move |values| (ty.clone(), values)).boxed()
     }
     let text = "[a-c\\x01 é]{0,6}";
     prop_oneof![
@@ -205,12 +193,7 @@ fn absent_columns_keep_their_slot_and_explicit_nulls_fill_it() {
     writer.push(1, &Value::Int4(5));
     writer.push_null(2);
     let mut out = [Value::Int4(-1), Value::Int4(-2), Value::Int4(-3)];
-    decode_row(
-        &bytes,
-        &[(1, 0, Type::Int8), (2, 1, Type::Int4), (3, 2, Type::Int4)],
-        &mut out,
-    )
-    .unwrap();
+    decode_row(&bytes, &[(1, 0, Type::Int8), (2, 1, Type::Int4), (3, 2, Type::Int4)], &mut out).unwrap();
     assert!(matches!(out, [Value::Int8(5), Value::Null, Value::Int4(-3)]));
 }
 
@@ -220,8 +203,5 @@ fn table_keys_nest() {
     assert_eq!(prefix, [0x10, 0, 0, 0, 7, 0, 0, 0, 1]);
     assert!(TableKey::table_span(7).covers(&TableKey::span(7, 1)));
     assert!(!TableKey::span(7, 1).overlaps(&TableKey::span(7, 2)));
-    assert_eq!(
-        TableKey::parse(&[0x10, 0, 0, 0, 7, 0, 0, 0, 1, 0x40]),
-        Some((7, 1, &[0x40u8][..]))
-    );
+    assert_eq!(TableKey::parse(&[0x10, 0, 0, 0, 7, 0, 0, 0, 1, 0x40]), Some((7, 1, &[0x40u8][..])));
 }

@@ -117,11 +117,7 @@ fn meet(op: ArithOp, a: &Value, b: &Value, rank: u8) -> Result<Value> {
         return numeric(op, &to_numeric(a), &to_numeric(b));
     };
     // Both came from integers no wider than the rank, so that the narrowing is exact.
-    if rank == 1 {
-        int4(op, x as i32, y as i32)
-    } else {
-        int8(op, x, y)
-    }
+    if rank == 1 { int4(op, x as i32, y as i32) } else { int8(op, x, y) }
 }
 
 fn to_numeric(value: &Value) -> Numeric {
@@ -143,9 +139,7 @@ macro_rules! integers {
                 ArithOp::Div => a.checked_div(b),
                 ArithOp::Rem => Some(a.wrapping_rem(b)),
             };
-            result
-                .map(Value::$variant)
-                .ok_or_else(|| out_of_range($type_name))
+            result.map(Value::$variant).ok_or_else(|| out_of_range($type_name))
         }
     };
 }
@@ -194,17 +188,11 @@ fn float(op: ArithOp, a: f64, b: f64) -> Result<f64> {
 /// An infinity from finite operands, or a zero from a product or quotient without one, left the range.
 fn check_float(op: ArithOp, infinite: bool, zero: bool, a: f64, b: f64) -> Result<()> {
     if infinite && !a.is_infinite() && !b.is_infinite() {
-        return Err(Error::new(
-            SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-            "value out of range: overflow",
-        ));
+        return Err(Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range: overflow"));
     }
     let multiplied = matches!(op, ArithOp::Mul | ArithOp::Div);
     if zero && multiplied && a != 0.0 && (op == ArithOp::Div || b != 0.0) && !b.is_infinite() {
-        return Err(Error::new(
-            SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-            "value out of range: underflow",
-        ));
+        return Err(Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range: underflow"));
     }
     Ok(())
 }

@@ -35,16 +35,9 @@ impl Array {
     pub fn with_lower(element: Type, values: Vec<Value>, lower: i32) -> Array {
         let dimensions = match values.len() {
             0 => Vec::new(),
-            length => vec![Dimension {
-                length: length as u32,
-                lower,
-            }],
+            length => vec![Dimension { length: length as u32, lower }],
         };
-        Array {
-            element,
-            dimensions,
-            values,
-        }
+        Array { element, dimensions, values }
     }
 
     /// The array whose outermost dimension runs over `rows`, which are arrays of one shape; SQLSTATE 2202E if they differ.
@@ -62,40 +55,24 @@ impl Array {
             }
             values.extend_from_slice(elements);
         }
-        let mut dimensions = vec![Dimension {
-            length: rows.len() as u32,
-            lower: 1,
-        }];
+        let mut dimensions = vec![Dimension { length: rows.len() as u32, lower: 1 }];
         dimensions.extend_from_slice(shape.unwrap_or(&[]));
         Array::with_dimensions(element, dimensions, values)
     }
 
     /// An array of any shape; an error if the lengths do not multiply to the number of values.
     pub fn with_dimensions(element: Type, dimensions: Vec<Dimension>, values: Vec<Value>) -> Result<Array> {
-        let size = dimensions
-            .iter()
-            .try_fold(1usize, |size, dimension| size.checked_mul(dimension.length as usize));
+        let size = dimensions.iter().try_fold(1usize, |size, dimension| size.checked_mul(dimension.length as usize));
         if values.is_empty() {
-            return Ok(Array {
-                element,
-                dimensions: Vec::new(),
-                values,
-            });
+            return Ok(Array { element, dimensions: Vec::new(), values });
         }
         if dimensions.len() > MAX_DIMENSIONS {
             return Err(too_many_dimensions(dimensions.len()));
         }
         if size != Some(values.len()) {
-            return Err(Error::new(
-                SqlState::ARRAY_SUBSCRIPT_ERROR,
-                "wrong number of array elements",
-            ));
+            return Err(Error::new(SqlState::ARRAY_SUBSCRIPT_ERROR, "wrong number of array elements"));
         }
-        Ok(Array {
-            element,
-            dimensions,
-            values,
-        })
+        Ok(Array { element, dimensions, values })
     }
 
     /// The type of the elements.
@@ -130,11 +107,7 @@ impl Array {
     /// The array with each element changed by `change`, and the type of the new elements.
     pub fn map(&self, element: Type, change: impl FnMut(&Value) -> Result<Value>) -> Result<Array> {
         let values = self.values.iter().map(change).collect::<Result<_>>()?;
-        Ok(Array {
-            element,
-            dimensions: self.dimensions.clone(),
-            values,
-        })
+        Ok(Array { element, dimensions: self.dimensions.clone(), values })
     }
 
     /// Appends the text form.
@@ -190,14 +163,7 @@ impl Array {
     /// Reads the text form; each element is read as `element`.
     pub fn parse(text: &str, element: &Type, ctx: &TypeContext) -> Result<Array> {
         let (lowers, body) = parse_bounds(text)?;
-        let mut reader = Reader {
-            text,
-            rest: body,
-            element,
-            ctx,
-            values: Vec::new(),
-            lengths: Vec::new(),
-        };
+        let mut reader = Reader { text, rest: body, element, ctx, values: Vec::new(), lengths: Vec::new() };
         reader.braces(0)?;
         if !reader.rest.trim().is_empty() {
             return Err(malformed(text, "Junk after closing right brace."));
@@ -206,28 +172,14 @@ impl Array {
             return Ok(Array::new(element.clone(), Vec::new()));
         }
         if !lowers.is_empty() && lowers.len() != reader.lengths.len() {
-            return Err(malformed(
-                text,
-                "Specified array dimensions do not match array contents.",
-            ));
+            return Err(malformed(text, "Specified array dimensions do not match array contents."));
         }
         let lower = |at: usize| lowers.get(at).map_or(1, |(lower, _)| *lower);
         let dimensions = reader.lengths.iter().enumerate();
-        let dimensions: Vec<_> = dimensions
-            .map(|(at, length)| Dimension {
-                length: *length,
-                lower: lower(at),
-            })
-            .collect();
-        if lowers
-            .iter()
-            .zip(&dimensions)
-            .any(|((_, length), dimension)| *length != dimension.length)
-        {
-            return Err(malformed(
-                text,
-                "Specified array dimensions do not match array contents.",
-            ));
+        let dimensions: Vec<_> =
+            dimensions.map(|(at, length)| Dimension { length: *length, lower: lower(at) }).collect();
+        if lowers.iter().zip(&dimensions).any(|((_, length), dimension)| *length != dimension.length) {
+            return Err(malformed(text, "Specified array dimensions do not match array contents."));
         }
         Array::with_dimensions(element.clone(), dimensions, reader.values)
     }
@@ -236,9 +188,7 @@ impl Array {
 fn needs_quotes(text: &str) -> bool {
     text.is_empty()
         || text.eq_ignore_ascii_case("null")
-        || text
-            .bytes()
-            .any(|byte| matches!(byte, b'{' | b'}' | b',' | b'"' | b'\\') || byte.is_ascii_whitespace())
+        || text.bytes().any(|byte| matches!(byte, b'{' | b'}' | b',' | b'"' | b'\\') || byte.is_ascii_whitespace())
 }
 
 /// `[lower:upper]...=` in front of the braces, as lower bounds and lengths.
@@ -265,9 +215,7 @@ fn parse_bounds(text: &str) -> Result<(Vec<(i32, u32)>, &str)> {
         rest = after.trim_start();
     }
     if !bounds.is_empty() {
-        rest = rest
-            .strip_prefix('=')
-            .ok_or_else(|| malformed(text, "Missing \"=\" after array dimensions."))?;
+        rest = rest.strip_prefix('=').ok_or_else(|| malformed(text, "Missing \"=\" after array dimensions."))?;
     }
     Ok((bounds, rest.trim_start()))
 }
@@ -328,11 +276,7 @@ impl Reader<'_> {
 
     /// Elements stand at the deepest level only.
     fn check_leaf(&self, depth: usize) -> Result<()> {
-        if self.lengths.len() > depth + 1 {
-            Err(self.ragged())
-        } else {
-            Ok(())
-        }
+        if self.lengths.len() > depth + 1 { Err(self.ragged()) } else { Ok(()) }
     }
 
     fn note_length(&mut self, depth: usize, count: u32) -> Result<()> {
@@ -381,11 +325,7 @@ impl Reader<'_> {
         }
         let is_null = plain.eq_ignore_ascii_case("null") && !self.rest[..end].contains('\\');
         self.rest = &self.rest[end..];
-        let value = if is_null {
-            Value::Null
-        } else {
-            Value::parse(&plain, self.element, self.ctx)?
-        };
+        let value = if is_null { Value::Null } else { Value::parse(&plain, self.element, self.ctx)? };
         self.values.push(value);
         Ok(())
     }
@@ -395,10 +335,7 @@ impl Reader<'_> {
     }
 
     fn ragged(&self) -> Error {
-        malformed(
-            self.text,
-            "Multidimensional arrays must have sub-arrays with matching dimensions.",
-        )
+        malformed(self.text, "Multidimensional arrays must have sub-arrays with matching dimensions.")
     }
 }
 
@@ -416,11 +353,8 @@ fn quoted(text: &str) -> Option<(Text, &str)> {
 }
 
 fn malformed(text: &str, detail: &str) -> Error {
-    Error::new(
-        SqlState::INVALID_TEXT_REPRESENTATION,
-        format!("malformed array literal: \"{text}\""),
-    )
-    .with_detail(detail)
+    Error::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("malformed array literal: \"{text}\""))
+        .with_detail(detail)
 }
 
 fn too_many_dimensions(found: usize) -> Error {

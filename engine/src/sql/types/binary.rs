@@ -143,9 +143,7 @@ fn utf8(bytes: &[u8]) -> Result<&str> {
 
 fn decode_date(bytes: &[u8]) -> Result<i32> {
     let days = i32::from_be_bytes(fixed(bytes)?);
-    let known = datetime::is_infinite_date(days)
-        .then_some(days)
-        .or_else(|| datetime::check_date(i64::from(days)));
+    let known = datetime::is_infinite_date(days).then_some(days).or_else(|| datetime::check_date(i64::from(days)));
     known.ok_or_else(datetime::date_out_of_range)
 }
 
@@ -219,23 +217,15 @@ fn decode_array(bytes: &[u8], ty: &Type) -> Result<Array> {
         ));
     }
     if !(0..=1).contains(&reader.int()?) {
-        return Err(Error::new(
-            SqlState::INVALID_BINARY_REPRESENTATION,
-            "invalid array flags",
-        ));
+        return Err(Error::new(SqlState::INVALID_BINARY_REPRESENTATION, "invalid array flags"));
     }
     let found = u32::from_be_bytes(reader.take()?);
     if found != element.oid() {
-        let message = format!(
-            "binary data has array element type {found} instead of expected {}",
-            element.oid()
-        );
+        let message = format!("binary data has array element type {found} instead of expected {}", element.oid());
         return Err(Error::new(SqlState::DATATYPE_MISMATCH, message));
     }
     let dimensions = decode_dimensions(&mut reader, dimensions as usize)?;
-    let size = dimensions
-        .iter()
-        .fold(1usize, |size, dimension| size.saturating_mul(dimension.length as usize));
+    let size = dimensions.iter().fold(1usize, |size, dimension| size.saturating_mul(dimension.length as usize));
     let count = if dimensions.is_empty() { 0 } else { size };
     // Every element takes four bytes at least, so the message bounds what is allocated.
     if count > MAX_ELEMENTS || count.saturating_mul(4) > reader.0.len() {
@@ -255,10 +245,7 @@ fn decode_dimensions(reader: &mut Reader<'_>, count: usize) -> Result<Vec<Dimens
     let mut dimensions = Vec::with_capacity(count);
     for _ in 0..count {
         let length = u32::try_from(reader.int()?).map_err(|_| malformed())?;
-        dimensions.push(Dimension {
-            length,
-            lower: reader.int()?,
-        });
+        dimensions.push(Dimension { length, lower: reader.int()? });
     }
     Ok(dimensions)
 }

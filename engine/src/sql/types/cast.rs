@@ -47,9 +47,9 @@ pub fn cast(value: &Value, from: &Type, to: &Type, kind: CastKind, ctx: &TypeCon
         (_, Type::Text | Type::Varchar(_) | Type::Char(_) | Type::Name | Type::InternalChar) => {
             strings::to_string_type(value, from, to, explicit, ctx)
         }
-        (Value::Text(text), Type::Int4) if *from == Type::InternalChar => Ok(Value::Int4(i32::from(
-            text.as_bytes().first().copied().unwrap_or(0) as i8,
-        ))),
+        (Value::Text(text), Type::Int4) if *from == Type::InternalChar => {
+            Ok(Value::Int4(i32::from(text.as_bytes().first().copied().unwrap_or(0) as i8)))
+        }
         (Value::Text(text), _) => Value::parse(text, to, ctx),
         (Value::Bpchar(text), _) => Value::parse(text.trim_end_matches(' '), to, ctx),
         (Value::Array(array), Type::Array(element)) => cast_array(array, element, kind, ctx),
@@ -88,13 +88,9 @@ fn cast_array(array: &Array, element: &Type, kind: CastKind, ctx: &TypeContext) 
 fn cast_jsonb(json: &Json, to: &Type, ctx: &TypeContext) -> Result<Value> {
     match (json, to) {
         (Json::Bool(value), Type::Bool) => Ok(Value::Bool(*value)),
-        (Json::Number(number), to) if to.is_number() => cast(
-            &Value::Numeric(number.clone()),
-            &Type::NUMERIC,
-            to,
-            CastKind::Explicit,
-            ctx,
-        ),
+        (Json::Number(number), to) if to.is_number() => {
+            cast(&Value::Numeric(number.clone()), &Type::NUMERIC, to, CastKind::Explicit, ctx)
+        }
         (json, to) => {
             let what = match json.type_name() {
                 "number" => "numeric",

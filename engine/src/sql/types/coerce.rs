@@ -22,22 +22,14 @@ pub fn common_type(types: &[Type], context: &str) -> Result<Type> {
         } else if next.category() != common.category() {
             return Err(Error::new(
                 SqlState::DATATYPE_MISMATCH,
-                format!(
-                    "{context} types {} and {} cannot be matched",
-                    common.sql_name(),
-                    next.sql_name()
-                ),
+                format!("{context} types {} and {} cannot be matched", common.sql_name(), next.sql_name()),
             ));
         } else if prefers(next, &common) {
             common = next.clone();
         } else if !can_cast(next, &common, CastKind::Implicit) {
             return Err(Error::new(
                 SqlState::CANNOT_COERCE,
-                format!(
-                    "{context} could not convert type {} to {}",
-                    next.sql_name(),
-                    common.sql_name()
-                ),
+                format!("{context} could not convert type {} to {}", next.sql_name(), common.sql_name()),
             ));
         } else {
             common = common.without_modifiers();

@@ -53,12 +53,7 @@ pub struct TypeContext {
 
 impl Default for TypeContext {
     fn default() -> TypeContext {
-        TypeContext {
-            zone: Zone::utc(),
-            now: 0,
-            date_order: DateOrder::Mdy,
-            names: None,
-        }
+        TypeContext { zone: Zone::utc(), now: 0, date_order: DateOrder::Mdy, names: None }
     }
 }
 

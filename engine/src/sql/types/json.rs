@@ -33,23 +33,12 @@ pub enum Json {
 impl Json {
     /// Reads JSON text; SQLSTATE 22P02 otherwise.
     pub fn parse(text: &str) -> Result<Json> {
-        Parser {
-            text,
-            at: 0,
-            check_only: false,
-        }
-        .document()
+        Parser { text, at: 0, check_only: false }.document()
     }
 
     /// Checks JSON text by the looser rules of type json: escapes need not stand for characters that exist.
     pub fn check(text: &str) -> Result<()> {
-        Parser {
-            text,
-            at: 0,
-            check_only: true,
-        }
-        .document()
-        .map(|_| ())
+        Parser { text, at: 0, check_only: true }.document().map(|_| ())
     }
 
     /// An object of pairs in any order; of equal keys the last stays.
@@ -136,10 +125,7 @@ impl Json {
             Json::String(text) => text.heap_size(),
             Json::Number(number) => number.heap_size(),
             Json::Array(elements) => elements.iter().map(|element| own + element.heap_size()).sum(),
-            Json::Object(pairs) => pairs
-                .iter()
-                .map(|(key, value)| 2 * own + key.heap_size() + value.heap_size())
-                .sum(),
+            Json::Object(pairs) => pairs.iter().map(|(key, value)| 2 * own + key.heap_size() + value.heap_size()).sum(),
             _ => 0,
         }
     }
@@ -376,11 +362,7 @@ impl<'a> Parser<'a> {
             }
             valid &= digits(self);
         }
-        if !valid
-            || self
-                .peek()
-                .is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        {
+        if !valid || self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             self.at = start;
             return Err(self.unexpected());
         }
@@ -396,10 +378,7 @@ impl<'a> Parser<'a> {
         let mut out = String::new();
         loop {
             let rest = &self.text[self.at..];
-            let Some(length) = rest
-                .bytes()
-                .position(|byte| byte == b'"' || byte == b'\\' || byte < 0x20)
-            else {
+            let Some(length) = rest.bytes().position(|byte| byte == b'"' || byte == b'\\' || byte < 0x20) else {
                 self.at = open;
                 return Err(self.unexpected());
             };
@@ -460,11 +439,10 @@ impl<'a> Parser<'a> {
             other => other,
         };
         match char::from_u32(code) {
-            Some('\0') | None => Err(Error::new(
-                SqlState::UNTRANSLATABLE_CHARACTER,
-                "unsupported Unicode escape sequence",
-            )
-            .with_detail("\\u0000 cannot be converted to text.")),
+            Some('\0') | None => {
+                Err(Error::new(SqlState::UNTRANSLATABLE_CHARACTER, "unsupported Unicode escape sequence")
+                    .with_detail("\\u0000 cannot be converted to text."))
+            }
             Some(character) => Ok(character),
         }
     }
@@ -495,11 +473,7 @@ impl<'a> Parser<'a> {
             Some(b'-' | b'0'..=b'9') => self.number().is_ok(),
             _ => matches!(token, "true" | "false" | "null"),
         };
-        if known {
-            mismatch(wanted, token)
-        } else {
-            syntax(format!("Token \"{token}\" is invalid."))
-        }
+        if known { mismatch(wanted, token) } else { syntax(format!("Token \"{token}\" is invalid.")) }
     }
 
     fn expected_string(&mut self, wanted: &str) -> Error {
@@ -518,9 +492,5 @@ fn mismatch(wanted: &str, found: &str) -> Error {
 const ENDED: &str = "The input string ended unexpectedly.";
 
 fn syntax(detail: impl Into<String>) -> Error {
-    Error::new(
-        SqlState::INVALID_TEXT_REPRESENTATION,
-        "invalid input syntax for type json",
-    )
-    .with_detail(detail)
+    Error::new(SqlState::INVALID_TEXT_REPRESENTATION, "invalid input syntax for type json").with_detail(detail)
 }

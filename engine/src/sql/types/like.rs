@@ -71,11 +71,7 @@ impl LikePattern {
 
     /// Whether `text` matches the whole pattern.
     pub fn matches(&self, text: &str) -> bool {
-        if self.ignore_case {
-            self.run(&fold(text))
-        } else {
-            self.run(text)
-        }
+        if self.ignore_case { self.run(&fold(text)) } else { self.run(text) }
     }
 
     /// The text that every match begins with; empty with ILIKE.
@@ -141,11 +137,7 @@ impl LikePattern {
 }
 
 fn push(literal: &mut String, character: char, ignore_case: bool) {
-    if ignore_case {
-        literal.extend(character.to_lowercase())
-    } else {
-        literal.push(character)
-    }
+    if ignore_case { literal.extend(character.to_lowercase()) } else { literal.push(character) }
 }
 
 /// Lower case character by character, so that `_` still means one of them wherever the mapping is one to one.

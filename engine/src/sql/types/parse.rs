@@ -66,10 +66,7 @@ pub(super) fn fit(number: Numeric, typmod: Option<(u16, i16)>) -> Result<Numeric
 
 /// `invalid input syntax for type ...`
 pub(super) fn syntax(type_name: &str, text: &str) -> Error {
-    Error::new(
-        SqlState::INVALID_TEXT_REPRESENTATION,
-        format!("invalid input syntax for type {type_name}: \"{text}\""),
-    )
+    Error::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("invalid input syntax for type {type_name}: \"{text}\""))
 }
 
 /// Text cannot hold the character 0.
@@ -112,18 +109,12 @@ fn parse_oid(text: &str, ty: &Type) -> Result<u32> {
     let name = ty.sql_name();
     let wide: i64 = parse_integer(text, &name).map_err(|error| {
         let out_of_range = error.is(SqlState::NUMERIC_VALUE_OUT_OF_RANGE);
-        if out_of_range {
-            oid_out_of_range(text, &name)
-        } else {
-            error
-        }
+        if out_of_range { oid_out_of_range(text, &name) } else { error }
     })?;
     if let Ok(oid) = u32::try_from(wide) {
         return Ok(oid);
     }
-    i32::try_from(wide)
-        .map(|negative| negative as u32)
-        .map_err(|_| oid_out_of_range(text, &name))
+    i32::try_from(wide).map(|negative| negative as u32).map_err(|_| oid_out_of_range(text, &name))
 }
 
 fn oid_out_of_range(text: &str, name: &str) -> Error {
@@ -155,9 +146,6 @@ fn parse_object(text: &str, ty: &Type, ctx: &TypeContext) -> Result<u32> {
 
 /// Numbers between blanks; subscripts from 0.
 fn parse_vector(text: &str, element: &Type, ctx: &TypeContext) -> Result<Array> {
-    let values = text
-        .split_ascii_whitespace()
-        .map(|word| Value::parse(word, element, ctx))
-        .collect::<Result<_>>()?;
+    let values = text.split_ascii_whitespace().map(|word| Value::parse(word, element, ctx)).collect::<Result<_>>()?;
     Ok(Array::with_lower(element.clone(), values, 0))
 }

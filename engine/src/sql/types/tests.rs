@@ -15,26 +15,15 @@ use super::*;
 use crate::error::{Error, Result};
 
 fn context() -> TypeContext {
-    TypeContext {
-        zone: Zone::by_name("Europe/Berlin").unwrap(),
-        ..TypeContext::default()
-    }
+    TypeContext { zone: Zone::by_name("Europe/Berlin").unwrap(), ..TypeContext::default() }
 }
 
 fn type_named(name: &str) -> Type {
     let Some((base, rest)) = name.split_once('(') else {
         return Type::by_name(name).unwrap();
     };
-    let modifiers: Vec<i64> = rest
-        .trim_end_matches(')')
-        .split(',')
-        .map(|part| part.parse().unwrap())
-        .collect();
-    let base = if base == "char" {
-        Type::BPCHAR
-    } else {
-        Type::by_name(base).unwrap()
-    };
+    let modifiers: Vec<i64> = rest.trim_end_matches(')').split(',').map(|part| part.parse().unwrap()).collect();
+    let base = if base == "char" { Type::BPCHAR } else { Type::by_name(base).unwrap() };
     base.with_modifiers(&modifiers).unwrap()
 }
 
@@ -66,11 +55,7 @@ fn answer(case: &[&str], ctx: &TypeContext) -> Result<String> {
             Ok(found.map_or("<NULL>".to_string(), |number| number.to_string()))
         }
         ["trunc", unit, ty, text] => truncated(unit, &type_named(ty), text, ctx),
-        ["age", a, b] => Ok(shown(
-            &Value::Interval(age(micros(a, ctx)?, micros(b, ctx)?)),
-            &Type::INTERVAL,
-            ctx,
-        )),
+        ["age", a, b] => Ok(shown(&Value::Interval(age(micros(a, ctx)?, micros(b, ctx)?)), &Type::INTERVAL, ctx)),
         ["cmp", ty, a, b] => {
             let ty = type_named(ty);
             let (a, b) = (Value::parse(a, &ty, ctx)?, Value::parse(b, &ty, ctx)?);
@@ -208,10 +193,7 @@ fn equal_values_hash_alike() {
         (Value::Float8(f64::NAN), Value::Float8(-f64::NAN)),
         (Value::Float8(3.0), Value::Int4(3)),
         (Value::Bpchar("a  ".into()), Value::Bpchar("a".into())),
-        (
-            Value::Interval(Interval::new(1, 0, 0)),
-            Value::Interval(Interval::new(0, 30, 0)),
-        ),
+        (Value::Interval(Interval::new(1, 0, 0)), Value::Interval(Interval::new(0, 30, 0))),
     ];
     for (a, b) in pairs {
         assert_eq!(a, b);
@@ -223,11 +205,7 @@ fn equal_values_hash_alike() {
 fn types_keep_their_numbers_and_names() {
     for ty in Type::SCALARS {
         assert_eq!(Type::from_oid(ty.oid(), -1).as_ref(), Some(&ty));
-        assert_eq!(
-            Type::by_name(&ty.internal_name()).map(|found| found.oid()),
-            Some(ty.oid()),
-            "{ty}"
-        );
+        assert_eq!(Type::by_name(&ty.internal_name()).map(|found| found.oid()), Some(ty.oid()), "{ty}");
         let named = ty.typmod() == -1 && !matches!(ty, Type::Char(_));
         assert!(!named || Type::by_name(&ty.to_string()).as_ref() == Some(&ty), "{ty}");
         if ty.array_oid() != 0 {
@@ -253,10 +231,7 @@ fn common_types_follow_postgres() {
     assert_eq!(common(&[Type::Int4, Type::Unknown, Type::Int8]), Ok(Type::Int8));
     assert_eq!(common(&[Type::Int8, Type::Float4, Type::NUMERIC]), Ok(Type::Float4));
     assert_eq!(common(&[Type::Unknown, Type::Unknown]), Ok(Type::Text));
-    assert_eq!(
-        common(&[Type::Varchar(Some(3)), Type::Varchar(Some(5))]),
-        Ok(Type::VARCHAR)
-    );
+    assert_eq!(common(&[Type::Varchar(Some(3)), Type::Varchar(Some(5))]), Ok(Type::VARCHAR));
     assert_eq!(common(&[Type::Varchar(Some(3)), Type::Text]), Ok(Type::VARCHAR));
     assert_eq!(common(&[Type::Text, Type::Varchar(Some(3))]), Ok(Type::Text));
     assert_eq!(common(&[Type::Date, Type::TIMESTAMPTZ]), Ok(Type::TIMESTAMPTZ));
@@ -282,11 +257,7 @@ fn casts_have_their_strength() {
         (Type::Date, Type::Int4, None),
         (Type::VARCHAR, Type::Regclass, Some(CastKind::Implicit)),
         (Type::Regclass, Type::Oid, Some(CastKind::Implicit)),
-        (
-            Type::array_of(Type::Int4),
-            Type::array_of(Type::Int8),
-            Some(CastKind::Implicit),
-        ),
+        (Type::array_of(Type::Int4), Type::array_of(Type::Int8), Some(CastKind::Implicit)),
         (Type::Jsonb, Type::Int4, Some(CastKind::Explicit)),
         (Type::Json, Type::Int4, None),
     ];
@@ -302,11 +273,7 @@ mod hostile {
     fn any_type() -> impl Strategy<Value = Type> {
         (0..Type::SCALARS.len(), any::<bool>()).prop_map(|(at, array)| {
             let ty = Type::SCALARS[at].clone();
-            if array && ty.array_oid() != 0 {
-                Type::array_of(ty)
-            } else {
-                ty
-            }
+            if array && ty.array_oid() != 0 { Type::array_of(ty) } else { ty }
         })
     }
 

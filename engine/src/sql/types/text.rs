@@ -28,11 +28,7 @@ impl Text {
 
     /// Bytes on the heap.
     pub fn heap_size(&self) -> usize {
-        if self.0.is_heap_allocated() {
-            self.0.len() + 16
-        } else {
-            0
-        }
+        if self.0.is_heap_allocated() { self.0.len() + 16 } else { 0 }
     }
 }
 

@@ -312,11 +312,9 @@ impl Type {
             (Type::Char(_), [length]) => Ok(Type::Char(Some(text_length(*length, "char")?))),
             (Type::Time(_), [digits]) => Ok(Type::Time(Some(second_digits(*digits, "TIME", "")?))),
             (Type::Timestamp(_), [digits]) => Ok(Type::Timestamp(Some(second_digits(*digits, "TIMESTAMP", "")?))),
-            (Type::Timestamptz(_), [digits]) => Ok(Type::Timestamptz(Some(second_digits(
-                *digits,
-                "TIMESTAMP",
-                " WITH TIME ZONE",
-            )?))),
+            (Type::Timestamptz(_), [digits]) => {
+                Ok(Type::Timestamptz(Some(second_digits(*digits, "TIMESTAMP", " WITH TIME ZONE")?)))
+            }
             (Type::Interval(_), [digits]) => Ok(Type::Interval(Some(second_digits(*digits, "INTERVAL", "")?))),
             (Type::Array(element), modifiers) => Ok(Type::array_of(element.with_modifiers(modifiers)?)),
             (ty, _) => Err(Error::new(
@@ -347,10 +345,7 @@ impl Type {
 
     /// Whether the type is preferred within its category.
     pub fn is_preferred(&self) -> bool {
-        matches!(
-            self,
-            Type::Bool | Type::Float8 | Type::Oid | Type::Text | Type::Timestamptz(_) | Type::Interval(_)
-        )
+        matches!(self, Type::Bool | Type::Float8 | Type::Oid | Type::Text | Type::Timestamptz(_) | Type::Interval(_))
     }
 
     /// smallint, integer or bigint.
@@ -413,9 +408,7 @@ fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
 
 fn numeric_type(precision: i64, scale: i64) -> Result<Type> {
     if !(1..=1000).contains(&precision) {
-        return Err(invalid(format!(
-            "NUMERIC precision {precision} must be between 1 and 1000"
-        )));
+        return Err(invalid(format!("NUMERIC precision {precision} must be between 1 and 1000")));
     }
     if !(-1000..=1000).contains(&scale) {
         return Err(invalid(format!("NUMERIC scale {scale} must be between -1000 and 1000")));
@@ -434,9 +427,7 @@ fn text_length(length: i64, name: &str) -> Result<u32> {
 /// PostgreSQL cuts more than six digits down to six, with a warning.
 fn second_digits(digits: i64, name: &str, suffix: &str) -> Result<u8> {
     if digits < 0 {
-        return Err(invalid(format!(
-            "{name}({digits}){suffix} precision must not be negative"
-        )));
+        return Err(invalid(format!("{name}({digits}){suffix} precision must not be negative")));
     }
     Ok(digits.min(6) as u8)
 }

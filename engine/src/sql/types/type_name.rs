@@ -102,9 +102,7 @@ impl Type {
             return Some(scalar);
         }
         let element = name.strip_prefix('_')?;
-        let element = Type::SCALARS
-            .into_iter()
-            .find(|ty| ty.scalar_name() == element && ty.array_oid() != 0)?;
+        let element = Type::SCALARS.into_iter().find(|ty| ty.scalar_name() == element && ty.array_oid() != 0)?;
         Some(Type::array_of(element))
     }
 }

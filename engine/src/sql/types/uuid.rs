@@ -5,10 +5,7 @@ use crate::error::{Error, Result, SqlState};
 /// Reads 32 hexadecimal digits, with a hyphen allowed after each group of four, perhaps in braces.
 pub(super) fn parse(text: &str) -> Result<[u8; 16]> {
     read(text).ok_or_else(|| {
-        Error::new(
-            SqlState::INVALID_TEXT_REPRESENTATION,
-            format!("invalid input syntax for type uuid: \"{text}\""),
-        )
+        Error::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("invalid input syntax for type uuid: \"{text}\""))
     })
 }
 

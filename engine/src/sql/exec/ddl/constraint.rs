@@ -52,10 +52,7 @@ fn check_of(writer: &Writer<'_, '_>, child: &Table, key: &ForeignKey) -> Result<
         .ok_or_else(|| {
             Error::new(
                 SqlState::INVALID_FOREIGN_KEY,
-                format!(
-                    "there is no unique constraint matching given keys for referenced table \"{}\"",
-                    parent.name
-                ),
+                format!("there is no unique constraint matching given keys for referenced table \"{}\"", parent.name),
             )
         })?;
     let place = |column: &crate::sql::catalog::IndexColumn| {
@@ -79,12 +76,7 @@ async fn validate_foreign_key(writer: &mut Writer<'_, '_>, child: TableId, key: 
 }
 
 /// Adds a CHECK constraint.
-pub async fn add_check(
-    writer: &mut Writer<'_, '_>,
-    table: TableId,
-    check: &NewCheck,
-    not_valid: bool,
-) -> Result<()> {
+pub async fn add_check(writer: &mut Writer<'_, '_>, table: TableId, check: &NewCheck, not_valid: bool) -> Result<()> {
     let before = writer.table(table)?;
     if !not_valid {
         let layout = TableLayout::new(before.clone());

@@ -3,8 +3,8 @@
 use super::super::dml::{Inserter, TableLayout};
 use super::super::operator::Operator;
 use super::super::sequence::SequenceState;
-use super::{build, constraint};
 use super::writer::Writer;
+use super::{build, constraint};
 use crate::error::{Error, Result};
 use crate::sql::catalog::names::quote_ident;
 use crate::sql::catalog::{
@@ -73,8 +73,7 @@ pub async fn create_serial(
     owner: (TableId, ColumnId),
 ) -> Result<String> {
     let id = SequenceId(writer.id().await?);
-    let sequence =
-        Sequence { id, schema, name: name.to_owned(), options: options.clone(), owned_by: Some(owner) };
+    let sequence = Sequence { id, schema, name: name.to_owned(), options: options.clone(), owned_by: Some(owner) };
     writer.context.txn.put(store::sequence_key(id), SequenceState::start(options).to_bytes());
     writer.put_sequence(sequence).await?;
     let schema = writer.view.schema_name(schema).unwrap_or_default();
@@ -153,13 +152,6 @@ async fn fill(writer: &mut Writer<'_, '_>, id: TableId, source: &Node) -> Result
 impl Index {
     /// An index without columns, until the real one is known.
     fn default_for_rows() -> Index {
-        Index {
-            id: IndexId(0),
-            name: String::new(),
-            columns: Vec::new(),
-            unique: true,
-            constraint: false,
-            ready: true,
-        }
+        Index { id: IndexId(0), name: String::new(), columns: Vec::new(), unique: true, constraint: false, ready: true }
     }
 }

@@ -59,11 +59,7 @@ fn still_needed(writer: &Writer<'_, '_>, table: &Table, child: TableId, key: u32
 }
 
 /// DROP INDEX.
-pub async fn drop_indexes(
-    writer: &mut Writer<'_, '_>,
-    indexes: &[(Arc<Table>, IndexId)],
-    cascade: bool,
-) -> Result<()> {
+pub async fn drop_indexes(writer: &mut Writer<'_, '_>, indexes: &[(Arc<Table>, IndexId)], cascade: bool) -> Result<()> {
     for (table, id) in indexes {
         let before = writer.table(table.id)?;
         let Some(index) = before.index(*id).cloned() else { continue };
@@ -72,10 +68,8 @@ pub async fn drop_indexes(
                 "cannot drop index {} because constraint {} on table {} requires it",
                 index.name, index.name, before.name
             );
-            return Err(Error::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message).with_hint(format!(
-                "You can drop constraint {} on table {} instead.",
-                index.name, before.name
-            )));
+            return Err(Error::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message)
+                .with_hint(format!("You can drop constraint {} on table {} instead.", index.name, before.name)));
         }
         free_index(writer, &before, *id, cascade).await?;
         let mut table = writer.table(table.id)?.as_ref().clone();
@@ -103,10 +97,7 @@ pub async fn free_index(writer: &mut Writer<'_, '_>, table: &Table, id: IndexId,
         if !cascade {
             let message = format!("cannot drop index {} because other objects depend on it", index.name);
             return Err(Error::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message)
-                .with_detail(format!(
-                    "constraint {} on table {} depends on index {}",
-                    key.name, child.name, index.name
-                ))
+                .with_detail(format!("constraint {} on table {} depends on index {}", key.name, child.name, index.name))
                 .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
         }
         constraint::drop_foreign_key(writer, reference.child, reference.foreign_key).await?;
@@ -155,10 +146,7 @@ pub async fn truncate(
 }
 
 fn referenced(table: &Table, child: &Table) -> Error {
-    Error::new(
-        SqlState::FEATURE_NOT_SUPPORTED,
-        "cannot truncate a table referenced in a foreign key constraint",
-    )
-    .with_detail(format!("Table \"{}\" references \"{}\".", child.name, table.name))
-    .with_hint(format!("Truncate table \"{}\" at the same time, or use TRUNCATE ... CASCADE.", child.name))
+    Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cannot truncate a table referenced in a foreign key constraint")
+        .with_detail(format!("Table \"{}\" references \"{}\".", child.name, table.name))
+        .with_hint(format!("Truncate table \"{}\" at the same time, or use TRUNCATE ... CASCADE.", child.name))
 }

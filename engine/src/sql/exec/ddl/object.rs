@@ -1,13 +1,13 @@
 //! Databases, schemas, sequences and roles.
 
 use super::super::sequence::SequenceState;
-use super::writer::{Writer, name_taken};
 use super::drop;
+use super::writer::{Writer, name_taken};
 use crate::error::{Error, Result, SqlState};
 use crate::sql::catalog::store::NameKind;
 use crate::sql::catalog::{
-    ColumnId, Database, DatabaseId, Descriptor, Role, RoleId, Schema, SchemaId, Sequence, SequenceId,
-    SequenceOptions, Table, TableId, store,
+    ColumnId, Database, DatabaseId, Descriptor, Role, RoleId, Schema, SchemaId, Sequence, SequenceId, SequenceOptions,
+    Table, TableId, store,
 };
 use std::sync::Arc;
 

@@ -44,9 +44,10 @@ impl<'w, 'a> Writer<'w, 'a> {
 
     /// A table as it is now.
     pub fn table(&self, id: TableId) -> Result<Arc<Table>> {
-        self.view.table(id).cloned().ok_or_else(|| {
-            Error::new(SqlState::UNDEFINED_TABLE, format!("relation with OID {id} does not exist"))
-        })
+        self.view
+            .table(id)
+            .cloned()
+            .ok_or_else(|| Error::new(SqlState::UNDEFINED_TABLE, format!("relation with OID {id} does not exist")))
     }
 
     /// The descriptor of this id as it is now.
@@ -58,9 +59,7 @@ impl<'w, 'a> Writer<'w, 'a> {
             .or_else(|| view.sequence(SequenceId(id)).map(|it| Descriptor::Sequence(it.as_ref().clone())))
             .or_else(|| view.schema(SchemaId(id)).map(|it| Descriptor::Schema(it.as_ref().clone())))
             .or_else(|| view.database(DatabaseId(id)).map(|it| Descriptor::Database(it.as_ref().clone())))
-            .or_else(|| {
-                view.roles().find(|role| role.id == RoleId(id)).map(|it| Descriptor::Role(it.as_ref().clone()))
-            })
+            .or_else(|| view.roles().find(|role| role.id == RoleId(id)).map(|it| Descriptor::Role(it.as_ref().clone())))
     }
 
     /// Adds or replaces an object.

@@ -42,8 +42,7 @@ pub async fn check_changed_children(
     changes: &[(Row, Row)],
 ) -> Result<()> {
     for check in keys {
-        let differs =
-            |(old, new): &&(Row, Row)| check.child_columns.iter().any(|place| old[*place] != new[*place]);
+        let differs = |(old, new): &&(Row, Row)| check.child_columns.iter().any(|place| old[*place] != new[*place]);
         let rows: Vec<&Row> = changes.iter().filter(differs).map(|(_, new)| new).collect();
         check_parents(context, child, check, rows.into_iter()).await?;
     }
@@ -125,9 +124,7 @@ pub fn parents_changed<'s>(
             for (old, new) in changes {
                 let same = action.parent_columns.iter().all(|place| old[*place] == new[*place]);
                 let taken_over = || {
-                    changes.iter().any(|(_, new)| {
-                        action.parent_columns.iter().all(|place| old[*place] == new[*place])
-                    })
+                    changes.iter().any(|(_, new)| action.parent_columns.iter().all(|place| old[*place] == new[*place]))
                 };
                 if !same && !taken_over() {
                     let rule = action.key.on_update;

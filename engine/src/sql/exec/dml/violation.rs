@@ -40,8 +40,7 @@ pub fn unique(env: &Env, layout: &TableLayout, index: Option<usize>, row: &[Valu
 
 /// `insert or update on table ... violates foreign key constraint ...`
 pub fn no_parent(env: &Env, child: &Table, name: &str, columns: &[ColumnId], row: &[Value], parent: &str) -> Error {
-    let message =
-        format!("insert or update on table \"{}\" violates foreign key constraint \"{name}\"", child.name);
+    let message = format!("insert or update on table \"{}\" violates foreign key constraint \"{name}\"", child.name);
     let places = columns.iter().filter_map(|id| child.place(*id));
     let key = key_detail(env, places.map(|place| (child.columns[place].name.as_str(), &row[place])));
     named(env, child, Error::new(SqlState::FOREIGN_KEY_VIOLATION, message))
@@ -50,7 +49,14 @@ pub fn no_parent(env: &Env, child: &Table, name: &str, columns: &[ColumnId], row
 }
 
 /// `update or delete on table ... violates foreign key constraint ... on table ...`
-pub fn still_referenced(env: &Env, parent: &Table, places: &[usize], row: &[Value], child: &Table, name: &str) -> Error {
+pub fn still_referenced(
+    env: &Env,
+    parent: &Table,
+    places: &[usize],
+    row: &[Value],
+    child: &Table,
+    name: &str,
+) -> Error {
     let message = format!(
         "update or delete on table \"{}\" violates foreign key constraint \"{name}\" on table \"{}\"",
         parent.name, child.name

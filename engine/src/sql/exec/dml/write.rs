@@ -32,8 +32,7 @@ impl TableLayout {
     /// The layout of a table.
     pub fn new(table: Arc<Table>) -> TableLayout {
         let columns = table.columns.iter().enumerate();
-        let mut all_columns: Vec<_> =
-            columns.map(|(place, column)| (column.id.0, place, column.ty.clone())).collect();
+        let mut all_columns: Vec<_> = columns.map(|(place, column)| (column.id.0, place, column.ty.clone())).collect();
         all_columns.sort_by_key(|(id, ..)| *id);
         TableLayout {
             primary: IndexLayout::new(&table, &table.primary),
@@ -99,12 +98,7 @@ impl TableLayout {
 }
 
 /// NOT NULL and CHECK constraints of a new row.
-pub async fn check_row(
-    context: &mut Context<'_>,
-    table: &Table,
-    checks: &[TableCheck],
-    row: &[Value],
-) -> Result<()> {
+pub async fn check_row(context: &mut Context<'_>, table: &Table, checks: &[TableCheck], row: &[Value]) -> Result<()> {
     for (column, value) in table.columns.iter().zip(row) {
         if !column.nullable && value.is_null() && !column.hidden {
             return Err(violation::not_null(context.env, table, &column.name, row));

@@ -1,7 +1,7 @@
 //! Functions and operators of arrays.
 
-use super::Call;
 use super::super::eval::{as_array, same};
+use super::Call;
 use crate::error::{Error, Result, SqlState};
 use crate::sql::plan::Function;
 use crate::sql::types::{Array, Dimension, Type, Value};
@@ -25,9 +25,7 @@ pub fn call(call: &Call<'_>) -> Option<Result<Value>> {
             Value::Null => Value::Null,
             _ => Value::Array(Arc::new(Array::new(Type::Int4, positions(call)))),
         }),
-        F::ArrayRemove => changed(call, |value, call| {
-            (!same(value, &call.args[1])).then(|| value.clone())
-        }),
+        F::ArrayRemove => changed(call, |value, call| (!same(value, &call.args[1])).then(|| value.clone())),
         F::ArrayReplace => changed(call, |value, call| {
             Some(if same(value, &call.args[1]) { call.args[2].clone() } else { value.clone() })
         }),
@@ -63,8 +61,7 @@ fn changed(call: &Call<'_>, change: impl Fn(&Value, &Call<'_>) -> Option<Value>)
 }
 
 fn array_to_string(call: &Call<'_>) -> Value {
-    let (Some(array), Some(separator)) =
-        (call.args.first().and_then(as_array), call.given(1).and_then(Value::as_str))
+    let (Some(array), Some(separator)) = (call.args.first().and_then(as_array), call.given(1).and_then(Value::as_str))
     else {
         return Value::Null;
     };
@@ -116,8 +113,7 @@ pub fn concat(left: &Value, right: &Value) -> Result<Value> {
     if a.len().max(b.len()) <= 1 {
         return Ok(Value::Array(Arc::new(Array::new(left.element_type().clone(), values))));
     }
-    let array = Array::with_dimensions(left.element_type().clone(), dimensions, values).map_err(|_| {
-        Error::new(SqlState::ARRAY_SUBSCRIPT_ERROR, "cannot concatenate incompatible arrays")
-    })?;
+    let array = Array::with_dimensions(left.element_type().clone(), dimensions, values)
+        .map_err(|_| Error::new(SqlState::ARRAY_SUBSCRIPT_ERROR, "cannot concatenate incompatible arrays"))?;
     Ok(Value::Array(Arc::new(array)))
 }

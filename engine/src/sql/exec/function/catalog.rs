@@ -46,9 +46,7 @@ pub fn call(call: &Call<'_>) -> Option<Result<Value>> {
 fn more(call: &Call<'_>) -> Option<Result<Value>> {
     use Function as F;
     let value = match call.function {
-        F::RelationSize | F::TableSize | F::IndexesSize | F::TotalRelationSize | F::DatabaseSize => {
-            Ok(Value::Int8(0))
-        }
+        F::RelationSize | F::TableSize | F::IndexesSize | F::TotalRelationSize | F::DatabaseSize => Ok(Value::Int8(0)),
         F::TablespaceSize => Ok(Value::Int8(0)),
         F::TablespaceLocation => Ok(text_value("")),
         F::SizePretty => Ok(text_value(size_pretty(call.float(0)))),
@@ -178,7 +176,6 @@ fn size_pretty(bytes: f64) -> String {
     }
     format!("{} {}", size.round(), UNITS[unit])
 }
-
 
 fn named(call: &Call<'_>, kind: ObjectKind) -> Value {
     let names = crate::sql::catalog::names::CatalogNames {

@@ -72,10 +72,7 @@ pub fn to_json(value: &Value, types: &TypeContext) -> Json {
 
 fn object(call: &Call<'_>) -> Result<Json> {
     if !call.args.len().is_multiple_of(2) {
-        return Err(Error::new(
-            SqlState::INVALID_PARAMETER_VALUE,
-            "argument list must have even number of elements",
-        ));
+        return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, "argument list must have even number of elements"));
     }
     let mut pairs = Vec::with_capacity(call.args.len() / 2);
     for (place, pair) in call.args.chunks_exact(2).enumerate() {
@@ -177,4 +174,3 @@ pub fn elements(value: &Value) -> Result<Vec<Value>> {
         _ => Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, "cannot extract elements from a non-array")),
     }
 }
-

@@ -24,12 +24,8 @@ impl Series {
             return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, "step size cannot equal zero"));
         }
         let any_null = start.is_null() || stop.is_null() || step.is_null();
-        let mut series = Series {
-            next: (!any_null).then(|| start.clone()),
-            stop: stop.clone(),
-            step,
-            descending: sign < 0,
-        };
+        let mut series =
+            Series { next: (!any_null).then(|| start.clone()), stop: stop.clone(), step, descending: sign < 0 };
         series.check(types);
         Ok(series)
     }

@@ -26,10 +26,7 @@ pub fn call(call: &Call<'_>) -> Option<Result<Value>> {
         F::LastVal => {
             let last = facts.session_sequences.values.lock().1;
             last.map(Value::Int8).ok_or_else(|| {
-                Error::new(
-                    SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
-                    "lastval is not yet defined in this session",
-                )
+                Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "lastval is not yet defined in this session")
             })
         }
         F::Version => Ok(text_value(version())),

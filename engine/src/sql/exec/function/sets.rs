@@ -33,9 +33,7 @@ pub fn set_returning(env: &Env, function: TableFunction, args: Vec<Value>, exprs
         TableFunction::Unnest => unnest(&args),
         TableFunction::GenerateSubscripts => column(subscripts(&call)),
         _ if args.first().is_some_and(Value::is_null) => Vec::new(),
-        TableFunction::RegexpSplitToTable => {
-            column(text::split_by_regex(&call)?.into_iter().map(text_value).collect())
-        }
+        TableFunction::RegexpSplitToTable => column(text::split_by_regex(&call)?.into_iter().map(text_value).collect()),
         TableFunction::RegexpMatches => {
             let flags = call.text(2);
             let regex = env.regexes.get(call.text(1), flags.contains('i'))?;

@@ -158,10 +158,7 @@ pub fn chr(code: i64) -> Result<String, Error> {
         return Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "null character not permitted"));
     }
     u32::try_from(code).ok().and_then(char::from_u32).map(String::from).ok_or_else(|| {
-        Error::new(
-            SqlState::PROGRAM_LIMIT_EXCEEDED,
-            format!("requested character too large for encoding: {code}"),
-        )
+        Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, format!("requested character too large for encoding: {code}"))
     })
 }
 
@@ -206,12 +203,15 @@ pub fn format(template: &str, args: &[Option<String>]) -> Result<String, Error> 
         }
         if chars.next_if_eq(&'$').is_some() {
             next = digits.parse::<usize>().ok().and_then(|n| n.checked_sub(1)).ok_or_else(|| {
-                Error::new(SqlState::INVALID_PARAMETER_VALUE, "format specifies argument 0, but arguments are numbered from 1")
+                Error::new(
+                    SqlState::INVALID_PARAMETER_VALUE,
+                    "format specifies argument 0, but arguments are numbered from 1",
+                )
             })?;
         }
-        let argument = args.get(next).ok_or_else(|| {
-            Error::new(SqlState::INVALID_PARAMETER_VALUE, "too few arguments for format()")
-        })?;
+        let argument = args
+            .get(next)
+            .ok_or_else(|| Error::new(SqlState::INVALID_PARAMETER_VALUE, "too few arguments for format()"))?;
         next += 1;
         write_argument(chars.next(), argument.as_deref(), &mut out)?;
         check_size(out.len())?;

@@ -217,4 +217,3 @@ pub fn split(call: &Call<'_>) -> Option<Vec<Option<String>>> {
 fn string_to_array(call: &Call<'_>) -> Value {
     split(call).map_or(Value::Null, |parts| texts(parts.into_iter()))
 }
-

@@ -22,16 +22,15 @@ pub fn call(call: &Call<'_>) -> Option<Result<Value>> {
         F::CurrentDate => local_now(call, &Type::Date),
         F::CurrentTime => local_now(call, &Type::TIME),
         F::LocalTimestamp => Ok(Value::Timestamp(utc_to_local(now, &env.types.zone))),
-        F::DatePart => moment(call, 1).and_then(|moment| {
-            Ok(extract_f64(call.text(0), moment)?.map_or(Value::Null, Value::Float8))
-        }),
-        F::Extract => moment(call, 1)
-            .and_then(|moment| Ok(extract(call.text(0), moment)?.map_or(Value::Null, Value::Numeric))),
+        F::DatePart => {
+            moment(call, 1).and_then(|moment| Ok(extract_f64(call.text(0), moment)?.map_or(Value::Null, Value::Float8)))
+        }
+        F::Extract => {
+            moment(call, 1).and_then(|moment| Ok(extract(call.text(0), moment)?.map_or(Value::Null, Value::Numeric)))
+        }
         F::DateTrunc => date_trunc(call),
         F::Age => age(call),
-        F::MakeDate => {
-            datetime::make_date(call.int(0) as i32, call.int(1) as i32, call.int(2) as i32).map(Value::Date)
-        }
+        F::MakeDate => datetime::make_date(call.int(0) as i32, call.int(1) as i32, call.int(2) as i32).map(Value::Date),
         F::MakeTime => make_time(call.int(0), call.int(1), call.float(2)).map(Value::Time),
         F::MakeTimestamp => make_timestamp(call),
         F::MakeInterval => Ok(make_interval(call)),

@@ -14,7 +14,17 @@ use crate::sql::types::datetime::{
 use crate::sql::types::{Numeric, Value};
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -262,7 +272,15 @@ fn number_to_char(call: &Call<'_>, format: &str) -> Result<String> {
         body.push_str(decimals);
     }
     let negative = number.signum() < 0;
-    let sign = if negative { "-" } else if upper.contains('S') { "+" } else if bare { "" } else { " " };
+    let sign = if negative {
+        "-"
+    } else if upper.contains('S') {
+        "+"
+    } else if bare {
+        ""
+    } else {
+        " "
+    };
     let at = body.len() - body.trim_start().len();
     body.insert_str(at, sign);
     Ok(body)

@@ -36,7 +36,8 @@ impl Aggregate {
         let mut places: Table<usize> = table();
         while let Some(batch) = input.next(context).await? {
             for row in &batch {
-                let place = if groups.is_empty() { 0 } else { found.place(groups, aggregates, &mut places, row, context)? };
+                let place =
+                    if groups.is_empty() { 0 } else { found.place(groups, aggregates, &mut places, row, context)? };
                 for (state, call) in found.states[place].1.iter_mut().zip(aggregates) {
                     feed(state, call, row, context)?;
                 }

@@ -68,20 +68,15 @@ impl ScanOperator {
     }
 
     /// Works out what to read; answers at once what needs no scan.
-    async fn begin(
-        &mut self,
-        scan: &Scan,
-        layout: &ScanLayout,
-        context: &mut Context<'_>,
-    ) -> Result<Option<Vec<Row>>> {
+    async fn begin(&mut self, scan: &Scan, layout: &ScanLayout, context: &mut Context<'_>) -> Result<Option<Vec<Row>>> {
         if let Some(limit) = &scan.limit {
             self.left = context.env.look(limit, &[])?.as_i64().map(|limit| limit.max(0) as u64);
             if self.left == Some(0) {
                 return Ok(None);
             }
         }
-        let full = !scan.spans.is_empty()
-            && scan.spans.iter().all(|span| span.equal.len() == layout.index.columns.len());
+        let full =
+            !scan.spans.is_empty() && scan.spans.iter().all(|span| span.equal.len() == layout.index.columns.len());
         if full && layout.is_primary {
             return self.get_points(scan, layout, context).await.map(Some);
         }
@@ -89,12 +84,7 @@ impl ScanOperator {
         Ok(None)
     }
 
-    async fn get_points(
-        &mut self,
-        scan: &Scan,
-        layout: &ScanLayout,
-        context: &mut Context<'_>,
-    ) -> Result<Vec<Row>> {
+    async fn get_points(&mut self, scan: &Scan, layout: &ScanLayout, context: &mut Context<'_>) -> Result<Vec<Row>> {
         let lock = lock_request(scan.lock);
         if let [span] = scan.spans.as_slice() {
             let Some(key) = point_key(&layout.index, span, context.env)? else { return Ok(Vec::new()) };

@@ -255,9 +255,8 @@ fn check(name: &str, value: &str, startup: bool) -> Result<(usize, String), Erro
         })?,
         Kind::Integer(low, high) => integer(definition.name, value, low, high).ok_or_else(refuse)??,
         Kind::Duration => milliseconds(value).map(show_milliseconds).ok_or_else(refuse)?,
-        Kind::Choice(choices) => choose(value, choices).ok_or_else(|| {
-            refuse().with_hint(format!("Available values: {}.", choices.join(", ")))
-        })?,
+        Kind::Choice(choices) => choose(value, choices)
+            .ok_or_else(|| refuse().with_hint(format!("Available values: {}.", choices.join(", "))))?,
         Kind::Encoding => encoding(value).ok_or_else(refuse)?,
         Kind::DateStyle => date_style(value).ok_or_else(refuse)?,
         Kind::TimeZone => {
@@ -363,10 +362,7 @@ fn zone(value: &str) -> Result<Zone, Error> {
         return Zone::fixed(seconds);
     }
     Zone::by_name(value).map_err(|_| {
-        Error::new(
-            SqlState::INVALID_PARAMETER_VALUE,
-            format!("invalid value for parameter \"TimeZone\": \"{value}\""),
-        )
+        Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid value for parameter \"TimeZone\": \"{value}\""))
     })
 }
 

@@ -64,9 +64,8 @@ fn fill_tables(rows: &mut Rows<'_>, env: &Env) {
 
 /// Precision, radix and scale of a number.
 fn numeric_facts(ty: &Type) -> [Value; 3] {
-    let bits = |bits: i32, scale: Option<i32>| {
-        [Value::Int4(bits), Value::Int4(2), scale.map_or(Value::Null, Value::Int4)]
-    };
+    let bits =
+        |bits: i32, scale: Option<i32>| [Value::Int4(bits), Value::Int4(2), scale.map_or(Value::Null, Value::Int4)];
     match ty {
         Type::Int2 => bits(16, Some(0)),
         Type::Int4 => bits(32, Some(0)),

@@ -105,52 +105,64 @@ fn class(rows: &mut Rows<'_>, class: Class<'_>) {
 
 fn classes(rows: &mut Rows<'_>, env: &Env) {
     for table in system::tables() {
-        class(rows, Class {
-            id: table.oid,
-            name: table.name,
-            schema: table.schema,
-            kind: if table.is_view { 'v' } else { 'r' },
-            columns: table.columns.len(),
-            checks: 0,
-            has_index: false,
-            has_triggers: false,
-        });
-    }
-    for table in tables(env) {
-        class(rows, Class {
-            id: table.id.0,
-            name: &table.name,
-            schema: table.schema,
-            kind: 'r',
-            columns: table.visible_columns().count(),
-            checks: table.checks.len(),
-            has_index: named_indexes(table).next().is_some(),
-            has_triggers: !table.foreign_keys.is_empty() || !table.referenced_by.is_empty(),
-        });
-        for index in named_indexes(table) {
-            class(rows, Class {
-                id: index.id.0,
-                name: &index.name,
+        class(
+            rows,
+            Class {
+                id: table.oid,
+                name: table.name,
                 schema: table.schema,
-                kind: 'i',
-                columns: index.columns.len(),
+                kind: if table.is_view { 'v' } else { 'r' },
+                columns: table.columns.len(),
                 checks: 0,
                 has_index: false,
                 has_triggers: false,
-            });
+            },
+        );
+    }
+    for table in tables(env) {
+        class(
+            rows,
+            Class {
+                id: table.id.0,
+                name: &table.name,
+                schema: table.schema,
+                kind: 'r',
+                columns: table.visible_columns().count(),
+                checks: table.checks.len(),
+                has_index: named_indexes(table).next().is_some(),
+                has_triggers: !table.foreign_keys.is_empty() || !table.referenced_by.is_empty(),
+            },
+        );
+        for index in named_indexes(table) {
+            class(
+                rows,
+                Class {
+                    id: index.id.0,
+                    name: &index.name,
+                    schema: table.schema,
+                    kind: 'i',
+                    columns: index.columns.len(),
+                    checks: 0,
+                    has_index: false,
+                    has_triggers: false,
+                },
+            );
         }
     }
     for sequence in sequences(env) {
-        class(rows, Class {
-            id: sequence.id.0,
-            name: &sequence.name,
-            schema: sequence.schema,
-            kind: 'S',
-            columns: 3,
-            checks: 0,
-            has_index: false,
-            has_triggers: false,
-        });
+        class(
+            rows,
+            Class {
+                id: sequence.id.0,
+                name: &sequence.name,
+                schema: sequence.schema,
+                kind: 'S',
+                columns: 3,
+                checks: 0,
+                has_index: false,
+                has_triggers: false,
+            },
+        );
     }
 }
 
@@ -164,11 +176,9 @@ struct Attribute<'a> {
 
 fn attribute(rows: &mut Rows<'_>, it: Attribute<'_>) {
     let length = it.ty.type_len();
-    let identity = it.column.and_then(|column| column.identity).map_or(String::new(), |identity| {
-        match identity {
-            crate::sql::catalog::Identity::Always => "a".to_owned(),
-            crate::sql::catalog::Identity::ByDefault => "d".to_owned(),
-        }
+    let identity = it.column.and_then(|column| column.identity).map_or(String::new(), |identity| match identity {
+        crate::sql::catalog::Identity::Always => "a".to_owned(),
+        crate::sql::catalog::Identity::ByDefault => "d".to_owned(),
     });
     let collation = if it.ty.category() == Category::String { DEFAULT_COLLATION } else { 0 };
     rows.push([
@@ -357,46 +367,58 @@ fn rule(rule: ForeignKeyRule) -> char {
 
 fn constraints(rows: &mut Rows<'_>, table: &Table) {
     for index in named_indexes(table).filter(|index| index.constraint) {
-        constraint(rows, table, Constraint {
-            id: index.id.0,
-            name: &index.name,
-            kind: if index.id == table.primary.id { 'p' } else { 'u' },
-            validated: true,
-            index: index.id.0,
-            parent: 0,
-            rules: [' '; 3],
-            columns: columns(index.columns.iter().map(|key| key.column)),
-            parent_columns: Value::Null,
-            expression: Value::Null,
-        });
+        constraint(
+            rows,
+            table,
+            Constraint {
+                id: index.id.0,
+                name: &index.name,
+                kind: if index.id == table.primary.id { 'p' } else { 'u' },
+                validated: true,
+                index: index.id.0,
+                parent: 0,
+                rules: [' '; 3],
+                columns: columns(index.columns.iter().map(|key| key.column)),
+                parent_columns: Value::Null,
+                expression: Value::Null,
+            },
+        );
     }
     for check in &table.checks {
-        constraint(rows, table, Constraint {
-            id: check.id,
-            name: &check.name,
-            kind: 'c',
-            validated: check.validated,
-            index: 0,
-            parent: 0,
-            rules: [' '; 3],
-            columns: Value::Null,
-            parent_columns: Value::Null,
-            expression: text(&check.expression),
-        });
+        constraint(
+            rows,
+            table,
+            Constraint {
+                id: check.id,
+                name: &check.name,
+                kind: 'c',
+                validated: check.validated,
+                index: 0,
+                parent: 0,
+                rules: [' '; 3],
+                columns: Value::Null,
+                parent_columns: Value::Null,
+                expression: text(&check.expression),
+            },
+        );
     }
     for key in &table.foreign_keys {
-        constraint(rows, table, Constraint {
-            id: key.id,
-            name: &key.name,
-            kind: 'f',
-            validated: key.validated,
-            index: 0,
-            parent: key.parent.0,
-            rules: [rule(key.on_update), rule(key.on_delete), 's'],
-            columns: columns(key.columns.iter().copied()),
-            parent_columns: columns(key.parent_columns.iter().copied()),
-            expression: Value::Null,
-        });
+        constraint(
+            rows,
+            table,
+            Constraint {
+                id: key.id,
+                name: &key.name,
+                kind: 'f',
+                validated: key.validated,
+                index: 0,
+                parent: key.parent.0,
+                rules: [rule(key.on_update), rule(key.on_delete), 's'],
+                columns: columns(key.columns.iter().copied()),
+                parent_columns: columns(key.parent_columns.iter().copied()),
+                expression: Value::Null,
+            },
+        );
     }
 }
 

@@ -35,11 +35,7 @@ fn add(a: &Value, b: &Value, ctx: &TypeContext) -> Result<Value> {
         }
         (Value::Date(days), Value::Time(time)) | (Value::Time(time), Value::Date(days)) => {
             let midnight = date_to_timestamp(*days)?;
-            let sum = if is_infinite(midnight) {
-                midnight
-            } else {
-                midnight + time
-            };
+            let sum = if is_infinite(midnight) { midnight } else { midnight + time };
             Ok(Value::Timestamp(sum))
         }
         (Value::Date(days), other) | (other, Value::Date(days)) => match other.as_i64() {
@@ -82,9 +78,9 @@ fn sub(a: &Value, b: &Value, ctx: &TypeContext) -> Result<Value> {
 /// A moment plus an interval; `None` if the value is no moment.
 fn moved(moment: &Value, interval: Interval, ctx: &TypeContext) -> Option<Result<Value>> {
     Some(match moment {
-        Value::Date(days) => date_to_timestamp(*days)
-            .and_then(|start| add_interval(start, interval))
-            .map(Value::Timestamp),
+        Value::Date(days) => {
+            date_to_timestamp(*days).and_then(|start| add_interval(start, interval)).map(Value::Timestamp)
+        }
         Value::Timestamp(micros) => add_interval(*micros, interval).map(Value::Timestamp),
         Value::Timestamptz(micros) => add_interval_zoned(*micros, interval, &ctx.zone).map(Value::Timestamptz),
         // Only the time part moves a time of day, around midnight.

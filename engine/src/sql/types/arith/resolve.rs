@@ -32,11 +32,7 @@ fn resolve_unknown(op: ArithOp, known: &Type, unknown_left: bool) -> Option<Sign
     // There is no timestamp + timestamp, so the literal beside `+` is an interval; beside a number it is a number.
     let guesses = [known.clone(), Type::INTERVAL, Type::Int4, Type::Float8];
     guesses.into_iter().find_map(|guess| {
-        if unknown_left {
-            resolve_known(op, guess, known.clone())
-        } else {
-            resolve_known(op, known.clone(), guess)
-        }
+        if unknown_left { resolve_known(op, guess, known.clone()) } else { resolve_known(op, known.clone(), guess) }
     })
 }
 
@@ -49,36 +45,20 @@ fn resolve_known(op: ArithOp, left: Type, right: Type) -> Option<Signature> {
         (ArithOp::Sub, Type::Date, Type::Date) => Type::Int4,
         (ArithOp::Sub, Type::Time(_), Type::Time(_)) => Type::INTERVAL,
         (ArithOp::Add | ArithOp::Sub, Type::Date, Type::Int2 | Type::Int4) => {
-            return Some(Signature {
-                left,
-                right: Type::Int4,
-                result: Type::Date,
-            });
+            return Some(Signature { left, right: Type::Int4, result: Type::Date });
         }
         (ArithOp::Add, Type::Int2 | Type::Int4, Type::Date) => {
-            return Some(Signature {
-                left: Type::Int4,
-                right,
-                result: Type::Date,
-            });
+            return Some(Signature { left: Type::Int4, right, result: Type::Date });
         }
         (ArithOp::Add, Type::Date, Type::Time(_)) | (ArithOp::Add, Type::Time(_), Type::Date) => Type::TIMESTAMP,
         (ArithOp::Add | ArithOp::Sub, moment, Type::Interval(_)) if is_moment(moment) => after_interval(moment),
         (ArithOp::Add, Type::Interval(_), moment) if is_moment(moment) => after_interval(moment),
         (ArithOp::Sub, a, b) if is_moment(a) && is_moment(b) => return subtract_moments(a, b),
         (ArithOp::Mul | ArithOp::Div, Type::Interval(_), number) if number.is_number() => {
-            return Some(Signature {
-                left,
-                right: Type::Float8,
-                result: Type::INTERVAL,
-            });
+            return Some(Signature { left, right: Type::Float8, result: Type::INTERVAL });
         }
         (ArithOp::Mul, number, Type::Interval(_)) if number.is_number() => {
-            return Some(Signature {
-                left: Type::Float8,
-                right,
-                result: Type::INTERVAL,
-            });
+            return Some(Signature { left: Type::Float8, right, result: Type::INTERVAL });
         }
         _ => return None,
     };
@@ -90,11 +70,7 @@ fn is_moment(ty: &Type) -> bool {
 }
 
 fn after_interval(moment: &Type) -> Type {
-    if *moment == Type::Date {
-        Type::TIMESTAMP
-    } else {
-        moment.clone()
-    }
+    if *moment == Type::Date { Type::TIMESTAMP } else { moment.clone() }
 }
 
 /// Dates and timestamps meet at the richer of the two.
@@ -104,26 +80,14 @@ fn subtract_moments(a: &Type, b: &Type) -> Option<Signature> {
         (Type::Timestamptz(_), _) | (_, Type::Timestamptz(_)) => Type::TIMESTAMPTZ,
         _ => Type::TIMESTAMP,
     };
-    Some(Signature {
-        left: meet.clone(),
-        right: meet,
-        result: Type::INTERVAL,
-    })
+    Some(Signature { left: meet.clone(), right: meet, result: Type::INTERVAL })
 }
 
 fn resolve_numbers(op: ArithOp, left: Type, right: Type) -> Option<Signature> {
     if left.is_integer() && right.is_integer() {
-        let result = if left.type_len() >= right.type_len() {
-            left.clone()
-        } else {
-            right.clone()
-        };
+        let result = if left.type_len() >= right.type_len() { left.clone() } else { right.clone() };
         // There is no int2 % int8: `%` has operators of one width only.
-        let (left, right) = if op == ArithOp::Rem {
-            (result.clone(), result.clone())
-        } else {
-            (left, right)
-        };
+        let (left, right) = if op == ArithOp::Rem { (result.clone(), result.clone()) } else { (left, right) };
         return Some(Signature { left, right, result });
     }
     let is_float = |ty: &Type| matches!(ty, Type::Float4 | Type::Float8);
@@ -133,15 +97,7 @@ fn resolve_numbers(op: ArithOp, left: Type, right: Type) -> Option<Signature> {
         }
         let both_single = left == Type::Float4 && right == Type::Float4;
         let meet = if both_single { Type::Float4 } else { Type::Float8 };
-        return Some(Signature {
-            left: meet.clone(),
-            right: meet.clone(),
-            result: meet,
-        });
+        return Some(Signature { left: meet.clone(), right: meet.clone(), result: meet });
     }
-    Some(Signature {
-        left: Type::NUMERIC,
-        right: Type::NUMERIC,
-        result: Type::NUMERIC,
-    })
+    Some(Signature { left: Type::NUMERIC, right: Type::NUMERIC, result: Type::NUMERIC })
 }

@@ -48,14 +48,12 @@ pub(super) fn to_oid(value: &Value) -> Result<Value> {
 
 fn narrow(number: Option<i64>, to: &Type) -> Result<Value> {
     match to {
-        Type::Int2 => number
-            .and_then(|n| i16::try_from(n).ok())
-            .map(Value::Int2)
-            .ok_or_else(|| out_of_range("smallint")),
-        Type::Int4 => number
-            .and_then(|n| i32::try_from(n).ok())
-            .map(Value::Int4)
-            .ok_or_else(|| out_of_range("integer")),
+        Type::Int2 => {
+            number.and_then(|n| i16::try_from(n).ok()).map(Value::Int2).ok_or_else(|| out_of_range("smallint"))
+        }
+        Type::Int4 => {
+            number.and_then(|n| i32::try_from(n).ok()).map(Value::Int4).ok_or_else(|| out_of_range("integer"))
+        }
         Type::Int8 => number.map(Value::Int8).ok_or_else(|| out_of_range("bigint")),
         other => Err(no_cast(&Type::Int8, other)),
     }
@@ -99,16 +97,10 @@ fn to_float4(number: &Numeric) -> Result<Value> {
 fn double_to_single(float: f64) -> Result<Value> {
     let single = float as f32;
     if single.is_infinite() && float.is_finite() {
-        return Err(Error::new(
-            SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-            "value out of range: overflow",
-        ));
+        return Err(Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range: overflow"));
     }
     if single == 0.0 && float != 0.0 {
-        return Err(Error::new(
-            SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-            "value out of range: underflow",
-        ));
+        return Err(Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range: underflow"));
     }
     Ok(Value::Float4(single))
 }

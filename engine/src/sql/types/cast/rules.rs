@@ -31,9 +31,7 @@ fn weakest(from: &Type, to: &Type) -> Option<CastKind> {
             Some(if narrowing { Assignment } else { Implicit })
         }
         (from, Type::InternalChar) if from.category() == Category::String => Some(Assignment),
-        (from, to) => time_cast(from, to)
-            .or_else(|| json_cast(from, to))
-            .or_else(|| by_text(from, to)),
+        (from, to) => time_cast(from, to).or_else(|| json_cast(from, to)).or_else(|| by_text(from, to)),
     }
 }
 

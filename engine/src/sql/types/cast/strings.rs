@@ -53,11 +53,7 @@ pub(super) fn to_string_type(
 fn char_from_code(code: i32) -> Result<Value> {
     let byte = u8::try_from(code).ok().filter(u8::is_ascii);
     let byte = byte.ok_or_else(|| Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "\"char\" out of range"))?;
-    let text = if byte == 0 {
-        String::new()
-    } else {
-        char::from(byte).to_string()
-    };
+    let text = if byte == 0 { String::new() } else { char::from(byte).to_string() };
     Ok(Value::Text(text.into()))
 }
 
@@ -111,10 +107,7 @@ pub(in crate::sql::types) fn to_name(text: &str) -> Text {
     if text.len() <= NAME_BYTES {
         return Text::new(text);
     }
-    let end = (0..=NAME_BYTES)
-        .rev()
-        .find(|at| text.is_char_boundary(*at))
-        .unwrap_or(0);
+    let end = (0..=NAME_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     Text::new(&text[..end])
 }
 

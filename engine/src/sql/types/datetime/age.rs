@@ -19,9 +19,5 @@ pub fn age(a: i64, b: i64) -> Interval {
         days += days_in_month(from.year, from.month);
         months -= 1;
     }
-    Interval {
-        months: sign * months,
-        days: sign * days,
-        micros: i64::from(sign) * micros,
-    }
+    Interval { months: sign * months, days: sign * days, micros: i64::from(sign) * micros }
 }

@@ -34,10 +34,7 @@ pub fn add_interval_zoned(micros: i64, interval: Interval, zone: &Zone) -> Resul
         let shifted = add_interval(local, Interval { micros: 0, ..interval })?;
         moved = local_to_utc(shifted, zone)?;
     }
-    moved
-        .checked_add(interval.micros)
-        .and_then(check_timestamp)
-        .ok_or_else(timestamp_out_of_range)
+    moved.checked_add(interval.micros).and_then(check_timestamp).ok_or_else(timestamp_out_of_range)
 }
 
 /// A finite timestamp plus months.
@@ -71,10 +68,7 @@ pub fn date_to_timestamp(days: i32) -> Result<i64> {
     }
     let midnight = i64::from(days).checked_mul(DAY).and_then(check_timestamp);
     midnight.ok_or_else(|| {
-        crate::error::Error::new(
-            crate::error::SqlState::DATETIME_FIELD_OVERFLOW,
-            "date out of range for timestamp",
-        )
+        crate::error::Error::new(crate::error::SqlState::DATETIME_FIELD_OVERFLOW, "date out of range for timestamp")
     })
 }
 
@@ -97,10 +91,7 @@ pub fn local_to_utc(local: i64, zone: &Zone) -> Result<i64> {
         return Ok(local);
     }
     let offset = i64::from(zone.offset_of_local(local)) * SECOND;
-    local
-        .checked_sub(offset)
-        .and_then(check_timestamp)
-        .ok_or_else(timestamp_out_of_range)
+    local.checked_sub(offset).and_then(check_timestamp).ok_or_else(timestamp_out_of_range)
 }
 
 /// The local time of an instant; infinities stay.

@@ -100,20 +100,15 @@ fn refused(field: &str, name: &str, from: Moment<'_>) -> Error {
         let message = format!("unit \"{field}\" not recognized for type {ty}");
         return Error::new(SqlState::INVALID_PARAMETER_VALUE, message);
     }
-    Error::new(
-        SqlState::FEATURE_NOT_SUPPORTED,
-        format!("unit \"{field}\" not supported for type {ty}"),
-    )
+    Error::new(SqlState::FEATURE_NOT_SUPPORTED, format!("unit \"{field}\" not supported for type {ty}"))
 }
 
 /// Fields that grow without bound are infinite, others NULL.
 fn infinite(field: &str, name: &str, from: Moment<'_>, positive: bool) -> Result<Option<Numeric>> {
     match name {
-        "year" | "decade" | "century" | "millennium" | "julian" | "isoyear" | "epoch" => Ok(Some(if positive {
-            Numeric::INFINITY
-        } else {
-            Numeric::NEG_INFINITY
-        })),
+        "year" | "decade" | "century" | "millennium" | "julian" | "isoyear" | "epoch" => {
+            Ok(Some(if positive { Numeric::INFINITY } else { Numeric::NEG_INFINITY }))
+        }
         "" => Err(refused(field, name, from)),
         _ if matches!(from, Moment::Date(_)) && date_field(name, 0).is_none() => Err(refused(field, name, from)),
         _ => Ok(None),
@@ -151,22 +146,14 @@ fn date_field(name: &str, days: i32) -> Option<Numeric> {
 
 /// The first century begins with the year 1, the one before with 1 BC backwards; there is no century 0.
 pub(super) fn ordinal(year: i32, length: i32) -> i32 {
-    if year > 0 {
-        (year + length - 1) / length
-    } else {
-        -((length - 1 - (year - 1)) / length)
-    }
+    if year > 0 { (year + length - 1) / length } else { -((length - 1 - (year - 1)) / length) }
 }
 
 /// ISO 8601 year and week: weeks begin on Monday, the first one holds January 4.
 pub(super) fn iso_week(days: i32) -> (i32, i32) {
     let monday = days - (days + 5).rem_euclid(7);
     let thursday = civil_from_days(monday + 3);
-    let january_4 = days_from_civil(Civil {
-        year: thursday.year,
-        month: 1,
-        day: 4,
-    }) as i32;
+    let january_4 = days_from_civil(Civil { year: thursday.year, month: 1, day: 4 }) as i32;
     let first_monday = january_4 - (january_4 + 5).rem_euclid(7);
     (thursday.year, (monday - first_monday) / 7 + 1)
 }

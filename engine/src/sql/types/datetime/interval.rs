@@ -44,11 +44,7 @@ impl Interval {
                 let month = 30 * i128::from(DAY);
                 let rest = length % month;
                 let months = i32::try_from(length / month).ok()?;
-                Some(Interval::new(
-                    months,
-                    (rest / i128::from(DAY)) as i32,
-                    (rest % i128::from(DAY)) as i64,
-                ))
+                Some(Interval::new(months, (rest / i128::from(DAY)) as i32, (rest % i128::from(DAY)) as i64))
             }
         }
     }
@@ -107,18 +103,12 @@ impl Interval {
             carried = (seconds / 86_400.0) as i32;
             seconds -= f64::from(carried) * 86_400.0;
         }
-        let days = whole_days
-            .checked_add(month_days as i32)
-            .and_then(|days| days.checked_add(carried));
+        let days = whole_days.checked_add(month_days as i32).and_then(|days| days.checked_add(carried));
         let micros = (scale(self.micros as f64) + seconds * SECOND as f64).round_ties_even();
         if !micros.is_finite() || micros.abs() >= 9.223_372_036_854_775e18 {
             return Err(interval_out_of_range());
         }
-        Ok(Interval {
-            months: whole_months,
-            days: days.ok_or_else(interval_out_of_range)?,
-            micros: micros as i64,
-        })
+        Ok(Interval { months: whole_months, days: days.ok_or_else(interval_out_of_range)?, micros: micros as i64 })
     }
 
     /// Hours beyond 24 become days.
@@ -133,19 +123,12 @@ impl Interval {
             micros -= DAY;
             days += 1;
         }
-        Ok(Interval {
-            months: self.months,
-            days,
-            micros,
-        })
+        Ok(Interval { months: self.months, days, micros })
     }
 
     /// Days beyond 30 become months.
     pub fn justify_days(self) -> Result<Interval> {
-        let mut months = self
-            .months
-            .checked_add(self.days / 30)
-            .ok_or_else(interval_out_of_range)?;
+        let mut months = self.months.checked_add(self.days / 30).ok_or_else(interval_out_of_range)?;
         let mut days = self.days % 30;
         if months > 0 && days < 0 {
             days += 30;
@@ -154,30 +137,19 @@ impl Interval {
             days -= 30;
             months += 1;
         }
-        Ok(Interval {
-            months,
-            days,
-            micros: self.micros,
-        })
+        Ok(Interval { months, days, micros: self.micros })
     }
 
     /// Rounds to `digits` after the second.
     pub fn round(self, digits: u8) -> Interval {
-        Interval {
-            micros: super::round_micros(self.micros, digits),
-            ..self
-        }
+        Interval { micros: super::round_micros(self.micros, digits), ..self }
     }
 
     /// Appends PostgreSQL's style: `1 year 2 mons -3 days +04:05:06`.
     pub fn write(self, out: &mut String) {
         let start = out.len();
         let mut negative_before = false;
-        let parts = [
-            (self.months / 12, "year"),
-            (self.months % 12, "mon"),
-            (self.days, "day"),
-        ];
+        let parts = [(self.months / 12, "year"), (self.months % 12, "mon"), (self.days, "day")];
         for (count, unit) in parts {
             if count == 0 {
                 continue;
@@ -200,31 +172,23 @@ impl Interval {
             out.push('+');
         }
         let time = self.micros.unsigned_abs();
-        append(
-            out,
-            format_args!("{:02}:{:02}:", time / HOUR as u64, time / MINUTE as u64 % 60),
-        );
+        append(out, format_args!("{:02}:{:02}:", time / HOUR as u64, time / MINUTE as u64 % 60));
         write_seconds((time % MINUTE as u64) as i64, out);
     }
 
     /// Reads an interval; SQLSTATE 22007 or 22015.
     pub fn parse(text: &str) -> Result<Interval> {
         let trimmed = text.trim();
-        let parsed = if trimmed.starts_with(['P', 'p']) {
-            parse_iso(trimmed)
-        } else {
-            parse_postgres(trimmed)
-        };
+        let parsed = if trimmed.starts_with(['P', 'p']) { parse_iso(trimmed) } else { parse_postgres(trimmed) };
         parsed.map_err(|fault| match fault {
             Fault::Format => Error::new(
                 SqlState::INVALID_DATETIME_FORMAT,
                 format!("invalid input syntax for type interval: \"{text}\""),
             ),
             Fault::OutOfRange => interval_out_of_range(),
-            Fault::Overflow => Error::new(
-                SqlState::INTERVAL_FIELD_OVERFLOW,
-                format!("interval field value out of range: \"{text}\""),
-            ),
+            Fault::Overflow => {
+                Error::new(SqlState::INTERVAL_FIELD_OVERFLOW, format!("interval field value out of range: \"{text}\""))
+            }
         })
     }
 }
@@ -278,17 +242,9 @@ impl Amount {
         if !numeric(whole) || !numeric(fraction) || whole.len() + fraction.len() == 0 {
             return Err(Fault::Format);
         }
-        let whole = if whole.is_empty() {
-            0
-        } else {
-            whole.parse().map_err(|_| Fault::Overflow)?
-        };
+        let whole = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| Fault::Overflow)? };
         let fraction = format!("0.{fraction}0").parse().map_err(|_| Fault::Format)?;
-        Ok(Amount {
-            negative,
-            whole,
-            fraction,
-        })
+        Ok(Amount { negative, whole, fraction })
     }
 
     fn signed(self, value: i128) -> i128 {
@@ -478,11 +434,7 @@ fn clock(token: &str) -> Result<i128, Fault> {
         .split(':')
         .map(|part| {
             let numeric = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-            if numeric {
-                part.parse().map_err(|_| Fault::Overflow)
-            } else {
-                Err(Fault::Format)
-            }
+            if numeric { part.parse().map_err(|_| Fault::Overflow) } else { Err(Fault::Format) }
         })
         .collect::<Result<_, _>>()?;
     let (hour, minute, second) = match (parts.as_slice(), fraction.is_empty()) {
@@ -538,10 +490,7 @@ fn parse_iso(text: &str) -> Result<Interval, Fault> {
             rest = after;
             continue;
         }
-        let length = rest
-            .bytes()
-            .take_while(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+'))
-            .count();
+        let length = rest.bytes().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+')).count();
         let amount = Amount::parse(&rest[..length])?;
         let unit = match (rest.as_bytes().get(length).map(u8::to_ascii_uppercase), in_time) {
             (Some(b'Y'), false) => Unit::Months(12),

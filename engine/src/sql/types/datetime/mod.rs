@@ -85,17 +85,9 @@ pub fn civil_from_days(days: i32) -> Civil {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    Civil {
-        year: year as i32,
-        month: month as i32,
-        day: day as i32,
-    }
+    Civil { year: year as i32, month: month as i32, day: day as i32 }
 }
 
 /// Days of a month.
@@ -130,9 +122,7 @@ pub fn is_infinite(micros: i64) -> bool {
 
 /// A finite date, if it lies in range.
 pub fn check_date(days: i64) -> Option<i32> {
-    (i64::from(MIN_DATE)..i64::from(END_DATE))
-        .contains(&days)
-        .then_some(days as i32)
+    (i64::from(MIN_DATE)..i64::from(END_DATE)).contains(&days).then_some(days as i32)
 }
 
 /// A finite timestamp, if it lies in range.
@@ -167,10 +157,5 @@ pub fn make_date(year: i32, month: i32, day: i32) -> Result<i32> {
     if year == 0 || !(1..=12).contains(&month) || day < 1 || day > days_in_month(astronomical, month) {
         return Err(wrong());
     }
-    check_date(days_from_civil(Civil {
-        year: astronomical,
-        month,
-        day,
-    }))
-    .ok_or_else(wrong)
+    check_date(days_from_civil(Civil { year: astronomical, month, day })).ok_or_else(wrong)
 }

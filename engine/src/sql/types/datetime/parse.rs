@@ -129,10 +129,7 @@ fn today(ctx: &TypeContext) -> i64 {
 }
 
 fn out_of_range(what: &str, text: &str) -> Error {
-    Error::new(
-        SqlState::DATETIME_FIELD_OVERFLOW,
-        format!("{what} out of range: \"{text}\""),
-    )
+    Error::new(SqlState::DATETIME_FIELD_OVERFLOW, format!("{what} out of range: \"{text}\""))
 }
 
 impl Fault {
@@ -142,10 +139,9 @@ impl Fault {
                 SqlState::INVALID_DATETIME_FORMAT,
                 format!("invalid input syntax for type {type_name}: \"{text}\""),
             ),
-            Fault::FieldOverflow => Error::new(
-                SqlState::DATETIME_FIELD_OVERFLOW,
-                format!("date/time field value out of range: \"{text}\""),
-            ),
+            Fault::FieldOverflow => {
+                Error::new(SqlState::DATETIME_FIELD_OVERFLOW, format!("date/time field value out of range: \"{text}\""))
+            }
             Fault::MonthDayOverflow => Fault::FieldOverflow
                 .error(text, type_name)
                 .with_hint("Perhaps you need a different \"datestyle\" setting."),
@@ -153,20 +149,16 @@ impl Fault {
                 SqlState::INVALID_TIME_ZONE_DISPLACEMENT_VALUE,
                 format!("time zone displacement out of range: \"{text}\""),
             ),
-            Fault::ZoneUnknown(name) => Error::new(
-                SqlState::INVALID_PARAMETER_VALUE,
-                format!("time zone \"{name}\" not recognized"),
-            ),
+            Fault::ZoneUnknown(name) => {
+                Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("time zone \"{name}\" not recognized"))
+            }
         }
     }
 }
 
 impl Parsed {
     fn read(text: &str, time_only: bool, ctx: &TypeContext) -> Result<Parsed, Fault> {
-        let mut parsed = Parsed {
-            time_only,
-            ..Parsed::default()
-        };
+        let mut parsed = Parsed { time_only, ..Parsed::default() };
         let fields = scan(text).ok_or(Fault::Format)?;
         for (at, field) in fields.iter().enumerate() {
             match field {
@@ -255,21 +247,13 @@ impl Parsed {
         match digits.len() {
             8 if self.date.is_none() && self.numbers.is_empty() => {
                 let part = |range: std::ops::Range<usize>| small(&digits[range]);
-                self.date = Some(Civil {
-                    year: part(0..4)?,
-                    month: part(4..6)?,
-                    day: part(6..8)?,
-                });
+                self.date = Some(Civil { year: part(0..4)?, month: part(4..6)?, day: part(6..8)? });
                 Ok(())
             }
             6 if self.date.is_none() && self.numbers.is_empty() && self.month_name.is_none() => {
                 let part = |range: std::ops::Range<usize>| small(&digits[range]);
                 self.short_year = true;
-                self.date = Some(Civil {
-                    year: part(0..2)?,
-                    month: part(2..4)?,
-                    day: part(4..6)?,
-                });
+                self.date = Some(Civil { year: part(0..2)?, month: part(2..4)?, day: part(4..6)? });
                 Ok(())
             }
             3.. if self.year.is_none() && self.date.is_none() => {
@@ -289,9 +273,7 @@ impl Parsed {
     fn julian(&mut self, number: &str) -> Result<(), Fault> {
         let day = small(number)?;
         self.year = None;
-        self.date = Some(super::civil_from_days(
-            day.checked_sub(EPOCH_JULIAN).ok_or(Fault::FieldOverflow)?,
-        ));
+        self.date = Some(super::civil_from_days(day.checked_sub(EPOCH_JULIAN).ok_or(Fault::FieldOverflow)?));
         Ok(())
     }
 
@@ -299,34 +281,20 @@ impl Parsed {
         if self.date.is_some() {
             return Err(Fault::Format);
         }
-        let month_at = parts
-            .iter()
-            .position(|part| part.bytes().all(|byte| byte.is_ascii_alphabetic()));
+        let month_at = parts.iter().position(|part| part.bytes().all(|byte| byte.is_ascii_alphabetic()));
         let date = match (month_at, parts) {
             (Some(at), [_, _, _]) => {
                 let month = month_of(&parts[at].to_ascii_lowercase()).ok_or(Fault::Format)?;
                 let others: Vec<&str> = (0..3).filter(|part| *part != at).map(|part| parts[part]).collect();
-                let (day, year) = if others[0].len() > 2 {
-                    (others[1], others[0])
-                } else {
-                    (others[0], others[1])
-                };
+                let (day, year) = if others[0].len() > 2 { (others[1], others[0]) } else { (others[0], others[1]) };
                 self.short_year = year.len() <= 2;
-                Civil {
-                    year: small(year)?,
-                    month,
-                    day: small(day)?,
-                }
+                Civil { year: small(year)?, month, day: small(day)? }
             }
             (None, [year, day]) if year.len() >= 4 && day.len() == 3 => {
                 day_of_year(small(year)?, small(day)?).ok_or(Fault::FieldOverflow)?
             }
             (None, [first, second, third]) => {
-                let year = if first.len() > 2 || order == DateOrder::Ymd {
-                    first
-                } else {
-                    third
-                };
+                let year = if first.len() > 2 || order == DateOrder::Ymd { first } else { third };
                 self.short_year = year.len() <= 2;
                 ordered(first, second, third, order)?
             }
@@ -383,18 +351,10 @@ impl Parsed {
             (Some(month), Some(year), [day]) => Civil { year, month, day: *day },
             (Some(month), None, [day, year]) => {
                 self.short_year = true;
-                Civil {
-                    year: *year,
-                    month,
-                    day: *day,
-                }
+                Civil { year: *year, month, day: *day }
             }
             (None, Some(year), [first, second]) => {
-                let (month, day) = if order == DateOrder::Dmy {
-                    (*second, *first)
-                } else {
-                    (*first, *second)
-                };
+                let (month, day) = if order == DateOrder::Dmy { (*second, *first) } else { (*first, *second) };
                 Civil { year, month, day }
             }
             _ => return Err(Fault::Format),
@@ -448,28 +408,12 @@ fn widen_year(year: i32) -> i32 {
 
 fn ordered(first: &str, second: &str, third: &str, order: DateOrder) -> Result<Civil, Fault> {
     if first.len() > 2 {
-        return Ok(Civil {
-            year: small(first)?,
-            month: small(second)?,
-            day: small(third)?,
-        });
+        return Ok(Civil { year: small(first)?, month: small(second)?, day: small(third)? });
     }
     Ok(match order {
-        DateOrder::Mdy => Civil {
-            year: small(third)?,
-            month: small(first)?,
-            day: small(second)?,
-        },
-        DateOrder::Dmy => Civil {
-            year: small(third)?,
-            month: small(second)?,
-            day: small(first)?,
-        },
-        DateOrder::Ymd => Civil {
-            year: small(first)?,
-            month: small(second)?,
-            day: small(third)?,
-        },
+        DateOrder::Mdy => Civil { year: small(third)?, month: small(first)?, day: small(second)? },
+        DateOrder::Dmy => Civil { year: small(third)?, month: small(second)?, day: small(first)? },
+        DateOrder::Ymd => Civil { year: small(first)?, month: small(second)?, day: small(third)? },
     })
 }
 
@@ -500,26 +444,13 @@ fn month_of(word: &str) -> Option<i32> {
     if word == "sept" {
         return Some(9);
     }
-    let found = MONTHS
-        .iter()
-        .position(|month| *month == word || (word.len() == 3 && month.starts_with(word)))?;
+    let found = MONTHS.iter().position(|month| *month == word || (word.len() == 3 && month.starts_with(word)))?;
     Some(found as i32 + 1)
 }
 
 fn is_weekday(word: &str) -> bool {
-    const DAYS: [&str; 7] = [
-        "sunday",
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-    ];
-    word.len() >= 3
-        && DAYS
-            .iter()
-            .any(|day| *day == word || (word.len() <= 5 && day.starts_with(word)))
+    const DAYS: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+    word.len() >= 3 && DAYS.iter().any(|day| *day == word || (word.len() <= 5 && day.starts_with(word)))
 }
 
 /// `hh:mm[:ss[.ffffff]]`, 24:00:00 included.
@@ -539,22 +470,13 @@ fn clock(text: &str) -> Result<i64, Fault> {
 
 fn compact_clock(digits: &str, fraction: &str) -> Result<i64, Fault> {
     let second = if digits.len() == 6 { small(&digits[4..6])? } else { 0 };
-    of_clock(
-        small(&digits[..2])?,
-        small(&digits[2..4])?,
-        second,
-        micros_of(fraction)?,
-    )
+    of_clock(small(&digits[..2])?, small(&digits[2..4])?, second, micros_of(fraction)?)
 }
 
 fn of_clock(hour: i32, minute: i32, second: i32, micros: i64) -> Result<i64, Fault> {
     let in_range = (0..=24).contains(&hour) && (0..60).contains(&minute) && (0..=60).contains(&second);
     let time = i64::from(hour) * HOUR + i64::from(minute) * MINUTE + i64::from(second) * SECOND + micros;
-    if in_range && time <= DAY {
-        Ok(time)
-    } else {
-        Err(Fault::FieldOverflow)
-    }
+    if in_range && time <= DAY { Ok(time) } else { Err(Fault::FieldOverflow) }
 }
 
 fn split_fraction(text: &str) -> Result<(i32, i64), Fault> {

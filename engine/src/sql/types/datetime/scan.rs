@@ -118,9 +118,7 @@ fn scan_word<'a>(text: &'a str, fields: &mut Vec<Field<'a>>) -> usize {
             length
         }
         Some(b'/' | b'_') => {
-            let length = run(text, |byte| {
-                byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'+')
-            });
+            let length = run(text, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'+'));
             fields.push(Field::Word(&text[..length]));
             length
         }

@@ -27,10 +27,7 @@ fn trunc_local(unit: &str, micros: i64, ty: &Type) -> Result<i64> {
     if let Some(length) = fixed_length(name) {
         return Ok(micros - micros.rem_euclid(length));
     }
-    if !matches!(
-        name,
-        "week" | "month" | "quarter" | "year" | "decade" | "century" | "millennium"
-    ) {
+    if !matches!(name, "week" | "month" | "quarter" | "year" | "decade" | "century" | "millennium") {
         return Err(refused(unit, name, ty));
     }
     let (days, _) = split_timestamp(micros);
@@ -51,11 +48,7 @@ fn trunc_local(unit: &str, micros: i64, ty: &Type) -> Result<i64> {
 /// The year in which the century or millennium of `year` began.
 fn first_year(year: i32, length: i32) -> i32 {
     let ordinal = ordinal(year, length);
-    if ordinal > 0 {
-        (ordinal - 1) * length + 1
-    } else {
-        ordinal * length + 1
-    }
+    if ordinal > 0 { (ordinal - 1) * length + 1 } else { ordinal * length + 1 }
 }
 
 fn fixed_length(name: &str) -> Option<i64> {
@@ -75,18 +68,10 @@ pub fn trunc_interval(unit: &str, interval: Interval) -> Result<Interval> {
     let name = canonical(&unit.to_ascii_lowercase());
     let (ty, Interval { months, days, micros }) = (&Type::INTERVAL, interval);
     if name == "day" {
-        return Ok(Interval {
-            months,
-            days,
-            micros: 0,
-        });
+        return Ok(Interval { months, days, micros: 0 });
     }
     if let Some(length) = fixed_length(name) {
-        return Ok(Interval {
-            months,
-            days,
-            micros: micros / length * length,
-        });
+        return Ok(Interval { months, days, micros: micros / length * length });
     }
     let length = match name {
         "month" => 1,
@@ -100,25 +85,15 @@ pub fn trunc_interval(unit: &str, interval: Interval) -> Result<Interval> {
         }
         _ => return Err(refused(unit, name, ty)),
     };
-    Ok(Interval {
-        months: months / length * length,
-        days: 0,
-        micros: 0,
-    })
+    Ok(Interval { months: months / length * length, days: 0, micros: 0 })
 }
 
 fn refused(unit: &str, name: &str, ty: &Type) -> Error {
-    let known = matches!(
-        name,
-        "week" | "julian" | "timezone" | "timezone_hour" | "timezone_minute"
-    );
+    let known = matches!(name, "week" | "julian" | "timezone" | "timezone_hour" | "timezone_minute");
     let (verb, sqlstate) = if known {
         ("supported", SqlState::FEATURE_NOT_SUPPORTED)
     } else {
         ("recognized", SqlState::INVALID_PARAMETER_VALUE)
     };
-    Error::new(
-        sqlstate,
-        format!("unit \"{unit}\" not {verb} for type {}", ty.sql_name()),
-    )
+    Error::new(sqlstate, format!("unit \"{unit}\" not {verb} for type {}", ty.sql_name()))
 }

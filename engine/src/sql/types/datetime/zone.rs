@@ -15,10 +15,7 @@ pub struct Zone {
 impl Zone {
     /// Coordinated universal time.
     pub fn utc() -> Zone {
-        Zone {
-            zone: TimeZone::UTC,
-            name: "UTC".to_string(),
-        }
+        Zone { zone: TimeZone::UTC, name: "UTC".to_string() }
     }
 
     /// A fixed offset in seconds east of UTC, within 16 hours.
@@ -30,10 +27,7 @@ impl Zone {
         let mut west = String::new();
         super::format::write_offset(-seconds_east, &mut west);
         let west = west.strip_prefix('+').unwrap_or(&west);
-        Ok(Zone {
-            zone: TimeZone::fixed(offset),
-            name: format!("<{name}>{west}"),
-        })
+        Ok(Zone { zone: TimeZone::fixed(offset), name: format!("<{name}>{west}") })
     }
 
     /// The zone of a name: IANA (`Europe/Berlin`), an abbreviation (`CET`), hours east as a number (`2`, `-5.5`), or a
@@ -48,9 +42,7 @@ impl Zone {
             return Some(Zone::utc());
         }
         if let Ok(hours) = trimmed.parse::<f64>() {
-            return (hours.abs() <= 15.0)
-                .then(|| Zone::fixed((hours * 3600.0) as i32).ok())
-                .flatten();
+            return (hours.abs() <= 15.0).then(|| Zone::fixed((hours * 3600.0) as i32).ok()).flatten();
         }
         if let Ok(zone) = TimeZone::get(trimmed) {
             let shown = zone.iana_name().unwrap_or(trimmed).to_string();
@@ -60,10 +52,7 @@ impl Zone {
             return Zone::fixed(seconds).ok();
         }
         let zone = TimeZone::posix(trimmed).ok()?;
-        Some(Zone {
-            zone,
-            name: trimmed.to_string(),
-        })
+        Some(Zone { zone, name: trimmed.to_string() })
     }
 
     /// The name as `SHOW TimeZone` gives it.
@@ -104,10 +93,7 @@ impl Zone {
 /// day before the end of that range; in earlier ones no zone changed its clocks.
 fn clamped_timestamp(unix_seconds: i64) -> jiff::Timestamp {
     let day = DAY / SECOND;
-    let (low, high) = (
-        jiff::Timestamp::MIN.as_second() + 2 * day,
-        jiff::Timestamp::MAX.as_second() - 2 * day,
-    );
+    let (low, high) = (jiff::Timestamp::MIN.as_second() + 2 * day, jiff::Timestamp::MAX.as_second() - 2 * day);
     let cycle = 146_097 * day;
     let excess = (unix_seconds - high).max(0);
     let known = unix_seconds - (excess + cycle - 1) / cycle * cycle;
@@ -149,17 +135,11 @@ pub(super) fn abbreviation(word: &str) -> Option<i32> {
 }
 
 fn unknown(name: &str) -> Error {
-    Error::new(
-        SqlState::INVALID_PARAMETER_VALUE,
-        format!("time zone \"{name}\" not recognized"),
-    )
+    Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("time zone \"{name}\" not recognized"))
 }
 
 fn displacement() -> Error {
-    Error::new(
-        SqlState::INVALID_TIME_ZONE_DISPLACEMENT_VALUE,
-        "time zone displacement out of range",
-    )
+    Error::new(SqlState::INVALID_TIME_ZONE_DISPLACEMENT_VALUE, "time zone displacement out of range")
 }
 
 impl fmt::Debug for Zone {

@@ -200,9 +200,7 @@ impl Numeric {
             }
             View::Big(coefficient, _) => {
                 let digits = digits_of(coefficient) as u32;
-                (coefficient.abs() / pow10(digits.saturating_sub(wanted)))
-                    .to_u32()
-                    .unwrap_or(0)
+                (coefficient.abs() / pow10(digits.saturating_sub(wanted))).to_u32().unwrap_or(0)
             }
             _ => 0,
         };
@@ -245,11 +243,7 @@ fn align_big(a: BigInt, a_scale: u16, b: BigInt, b_scale: u16) -> (BigInt, BigIn
     if a_scale < b_scale {
         (a * pow10(u32::from(b_scale - a_scale)), b, u32::from(b_scale))
     } else {
-        let b = if a_scale == b_scale {
-            b
-        } else {
-            b * pow10(u32::from(a_scale - b_scale))
-        };
+        let b = if a_scale == b_scale { b } else { b * pow10(u32::from(a_scale - b_scale)) };
         (a, b, u32::from(a_scale))
     }
 }
@@ -263,11 +257,7 @@ fn mul_special(a: &Numeric, b: &Numeric) -> Numeric {
 }
 
 fn infinity(sign: i32) -> Numeric {
-    if sign < 0 {
-        Numeric::NEG_INFINITY
-    } else {
-        Numeric::INFINITY
-    }
+    if sign < 0 { Numeric::NEG_INFINITY } else { Numeric::INFINITY }
 }
 
 pub(super) fn division_by_zero() -> Error {

@@ -66,11 +66,7 @@ fn special(value: f64) -> Option<Numeric> {
     if value.is_nan() {
         return Some(Numeric::NAN);
     }
-    value.is_infinite().then_some(if value > 0.0 {
-        Numeric::INFINITY
-    } else {
-        Numeric::NEG_INFINITY
-    })
+    value.is_infinite().then_some(if value > 0.0 { Numeric::INFINITY } else { Numeric::NEG_INFINITY })
 }
 
 const EXACT_POWERS: [f64; 23] = [

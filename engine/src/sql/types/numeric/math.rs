@@ -47,11 +47,7 @@ impl Numeric {
             return Ok(Numeric::NAN);
         }
         let Some((coefficient, from)) = self.finite() else {
-            return Ok(if self.signum() > 0 {
-                Numeric::INFINITY
-            } else {
-                Numeric::ZERO
-            });
+            return Ok(if self.signum() > 0 { Numeric::INFINITY } else { Numeric::ZERO });
         };
         let weight = (self.to_f64() * LOG10_E).clamp(-2000.0, 2000.0);
         let scale = clamp_scale(MIN_SIGNIFICANT - weight as i64, &[self.scale()]);
@@ -106,9 +102,7 @@ impl Numeric {
         }
         let integer = exponent.exact_i64();
         if self.signum() < 0 && integer.is_none() && exponent.min_scale() > 0 {
-            return Err(power_error(
-                "a negative number raised to a non-integer power yields a complex result",
-            ));
+            return Err(power_error("a negative number raised to a non-integer power yields a complex result"));
         }
         match integer.and_then(|value| i32::try_from(value).ok()) {
             Some(integer) => power_integer(self, integer, exponent.scale()),
@@ -123,11 +117,7 @@ impl Numeric {
                 return 0;
             };
             let (weight, first) = distance.base_10000_head();
-            return if first == 0 {
-                0
-            } else {
-                weight * 4 + i64::from(first.ilog10())
-            };
+            return if first == 0 { 0 } else { weight * 4 + i64::from(first.ilog10()) };
         }
         let (mantissa, exponent) = self.leading_f64();
         let logarithm = mantissa.ln() + exponent as f64 * std::f64::consts::LN_10;
@@ -149,11 +139,7 @@ impl Numeric {
 /// `exp(coefficient * 10^-from)` with `scale` digits; `approximate` is the argument as a double.
 fn exp_fixed(coefficient: &BigInt, from: u32, approximate: f64, scale: u32) -> Result<Numeric> {
     if approximate.abs() >= 6000.0 {
-        return if approximate > 0.0 {
-            Err(overflow())
-        } else {
-            Ok(Numeric::new(0, scale as u16))
-        };
+        return if approximate > 0.0 { Err(overflow()) } else { Ok(Numeric::new(0, scale as u16)) };
     }
     let tens = (approximate * LOG10_E).floor() as i64;
     if tens + i64::from(scale) < -1 {
@@ -198,18 +184,11 @@ fn ln_fixed(number: &Numeric, digits: u32) -> BigInt {
     // f = coefficient / 10^length lies in [0.1, 1).
     let power = length - i64::from(scale);
     let shift = i64::from(work) - length;
-    let fraction = if shift >= 0 {
-        coefficient * pow10(shift as u32)
-    } else {
-        coefficient / pow10(shift.unsigned_abs() as u32)
-    };
+    let fraction =
+        if shift >= 0 { coefficient * pow10(shift as u32) } else { coefficient / pow10(shift.unsigned_abs() as u32) };
     if power == 0 || power == 1 {
         // Near 1 the two parts would cancel out, so the number itself is taken.
-        let fraction = if power == 1 {
-            exact_near_one(number, work)
-        } else {
-            fraction
-        };
+        let fraction = if power == 1 { exact_near_one(number, work) } else { fraction };
         return ln_near_one(&fraction, work) / pow10(work - digits);
     }
     let sum = ln_near_one(&fraction, work) + BigInt::from(power) * ln_ten(work);
@@ -294,11 +273,7 @@ fn power_float(base: &Numeric, mut exponent: u32, significant: u32) -> (BigInt, 
     };
     let cut = |mantissa: BigInt, tens: i64| {
         let excess = super::digits_of(&mantissa).saturating_sub(u64::from(significant)) as u32;
-        if excess == 0 {
-            (mantissa, tens)
-        } else {
-            (mantissa / pow10(excess), tens + i64::from(excess))
-        }
+        if excess == 0 { (mantissa, tens) } else { (mantissa / pow10(excess), tens + i64::from(excess)) }
     };
     let mut square = (coefficient, -i64::from(scale));
     let mut result = (BigInt::from(1u8), 0i64);
@@ -323,11 +298,7 @@ fn power_general(base: &Numeric, exponent: &Numeric) -> Result<Numeric> {
     let base = base.abs();
     let estimate = estimate_logarithm(&base, exponent)?;
     if estimate.abs() > 2000.0 * 3.01 {
-        return if estimate > 0.0 {
-            Err(overflow())
-        } else {
-            Ok(Numeric::new(0, 1000))
-        };
+        return if estimate > 0.0 { Err(overflow()) } else { Ok(Numeric::new(0, 1000)) };
     }
     let weight = (estimate * LOG10_E) as i64;
     let scale = clamp_scale(MIN_SIGNIFICANT - weight, &[base.scale(), exponent.scale()]);
@@ -362,9 +333,7 @@ fn power_special(base: &Numeric, exponent: &Numeric) -> Result<Numeric> {
         return Err(power_error("zero raised to a negative power is undefined"));
     }
     if base.signum() < 0 && exponent.is_finite() && exponent.min_scale() > 0 {
-        return Err(power_error(
-            "a negative number raised to a non-integer power yields a complex result",
-        ));
+        return Err(power_error("a negative number raised to a non-integer power yields a complex result"));
     }
     if !exponent.is_finite() {
         let grows = (base.abs() > Numeric::ONE) == (exponent.signum() > 0);

@@ -84,16 +84,8 @@ impl Numeric {
 
     /// `coefficient * 10^-scale`; `scale` is at most 16383 (greater ones are cut to that).
     pub const fn new(coefficient: i128, scale: u16) -> Numeric {
-        let scale = if scale as u32 > MAX_SCALE {
-            MAX_SCALE as u16
-        } else {
-            scale
-        };
-        Numeric(Repr::Small {
-            scale,
-            high: (coefficient >> 64) as i64,
-            low: coefficient as u64,
-        })
+        let scale = if scale as u32 > MAX_SCALE { MAX_SCALE as u16 } else { scale };
+        Numeric(Repr::Small { scale, high: (coefficient >> 64) as i64, low: coefficient as u64 })
     }
 
     /// From a big coefficient; an error if the number has too many digits.
@@ -110,10 +102,7 @@ impl Numeric {
         {
             return Err(overflow());
         }
-        Ok(Numeric(Repr::Big(Arc::new(Big {
-            coefficient,
-            scale: scale as u16,
-        }))))
+        Ok(Numeric(Repr::Big(Arc::new(Big { coefficient, scale: scale as u16 }))))
     }
 
     #[inline]

@@ -36,11 +36,7 @@ fn parse_special(text: &str) -> Option<Numeric> {
         return Some(Numeric::NAN);
     }
     if word.eq_ignore_ascii_case("infinity") || word.eq_ignore_ascii_case("inf") {
-        return Some(if sign == Some(-1) {
-            Numeric::NEG_INFINITY
-        } else {
-            Numeric::INFINITY
-        });
+        return Some(if sign == Some(-1) { Numeric::NEG_INFINITY } else { Numeric::INFINITY });
     }
     None
 }
@@ -68,15 +64,8 @@ fn parse_finite(text: &[u8]) -> Option<Result<Numeric>> {
         [b'e' | b'E', after @ ..] => parse_exponent(after)?,
         _ => return None,
     };
-    let digits = start[..integer]
-        .iter()
-        .chain(start[integer..].iter().skip(1).take(fraction));
-    Some(assemble(
-        negative,
-        digits.copied(),
-        integer + fraction,
-        fraction as i64 - exponent,
-    ))
+    let digits = start[..integer].iter().chain(start[integer..].iter().skip(1).take(fraction));
+    Some(assemble(negative, digits.copied(), integer + fraction, fraction as i64 - exponent))
 }
 
 fn leading_digits(text: &[u8]) -> usize {
@@ -93,9 +82,7 @@ fn parse_exponent(text: &[u8]) -> Option<i64> {
     if digits.is_empty() || leading_digits(digits) != digits.len() {
         return None;
     }
-    let value = digits
-        .iter()
-        .fold(0i64, |value, digit| (value * 10 + i64::from(digit - b'0')).min(1 << 40));
+    let value = digits.iter().fold(0i64, |value, digit| (value * 10 + i64::from(digit - b'0')).min(1 << 40));
     Some(sign * value)
 }
 
@@ -111,14 +98,9 @@ fn assemble(negative: bool, digits: impl Iterator<Item = u8>, count: usize, scal
     }
     let zeros = (-scale).max(0) as u32;
     if digits.len() + zeros as usize <= 38 {
-        let magnitude = digits
-            .iter()
-            .fold(0i128, |value, digit| value * 10 + i128::from(digit - b'0'));
+        let magnitude = digits.iter().fold(0i128, |value, digit| value * 10 + i128::from(digit - b'0'));
         let coefficient = magnitude * super::POW10[zeros as usize];
-        return Ok(Numeric::new(
-            if negative { -coefficient } else { coefficient },
-            result_scale as u16,
-        ));
+        return Ok(Numeric::new(if negative { -coefficient } else { coefficient }, result_scale as u16));
     }
     let Some(magnitude) = BigInt::parse_bytes(&digits, 10) else {
         return Err(overflow());
@@ -132,19 +114,11 @@ impl fmt::Display for Numeric {
         match self.view() {
             View::Small(coefficient, scale) => {
                 let mut buffer = [0u8; 40];
-                write_decimal(
-                    f,
-                    coefficient < 0,
-                    small_digits(coefficient.unsigned_abs(), &mut buffer),
-                    scale,
-                )
+                write_decimal(f, coefficient < 0, small_digits(coefficient.unsigned_abs(), &mut buffer), scale)
             }
-            View::Big(coefficient, scale) => write_decimal(
-                f,
-                coefficient.is_negative(),
-                &coefficient.magnitude().to_string(),
-                scale,
-            ),
+            View::Big(coefficient, scale) => {
+                write_decimal(f, coefficient.is_negative(), &coefficient.magnitude().to_string(), scale)
+            }
             View::NaN => f.write_str("NaN"),
             View::Infinity => f.write_str("Infinity"),
             View::NegInfinity => f.write_str("-Infinity"),

@@ -34,11 +34,7 @@ pub(super) fn div_round(a: &BigInt, b: &BigInt) -> BigInt {
     if remainder.abs() * 2u8 < b.abs() {
         return quotient;
     }
-    if a.is_negative() == b.is_negative() {
-        quotient + 1u8
-    } else {
-        quotient - 1u8
-    }
+    if a.is_negative() == b.is_negative() { quotient + 1u8 } else { quotient - 1u8 }
 }
 
 impl Numeric {
@@ -91,11 +87,7 @@ impl Numeric {
                 quotient + step(mode, remainder.is_zero(), coefficient.is_negative())
             }
         };
-        let kept = if scale < 0 {
-            kept * pow10(scale.unsigned_abs())
-        } else {
-            kept
-        };
+        let kept = if scale < 0 { kept * pow10(scale.unsigned_abs()) } else { kept };
         Numeric::from_big(kept, scale.max(0) as u32)
     }
 
@@ -112,23 +104,15 @@ impl Numeric {
         let rounded = self.round(i32::from(scale))?;
         let fits = match rounded.view() {
             View::Small(coefficient, found) => {
-                let limit = usize::try_from(room + i64::from(found))
-                    .ok()
-                    .and_then(|digits| POW10.get(digits));
-                limit.map_or(rounded.has_room(room), |limit| {
-                    coefficient.unsigned_abs() < limit.unsigned_abs()
-                })
+                let limit = usize::try_from(room + i64::from(found)).ok().and_then(|digits| POW10.get(digits));
+                limit.map_or(rounded.has_room(room), |limit| coefficient.unsigned_abs() < limit.unsigned_abs())
             }
             _ => rounded.has_room(room),
         };
         if fits {
             return Ok(rounded);
         }
-        let limit = if room == 0 {
-            "1".to_string()
-        } else {
-            format!("10^{room}")
-        };
+        let limit = if room == 0 { "1".to_string() } else { format!("10^{room}") };
         Err(field_overflow(format!(
             "A field with precision {precision}, scale {scale} must round to an absolute value less than {limit}."
         )))
@@ -176,18 +160,11 @@ fn cut_small(coefficient: i128, drop: i32, scale: i32, mode: Mode) -> Option<Num
             coefficient / power + i128::from(step(mode, coefficient % power == 0, coefficient < 0))
         }
     };
-    let kept = if scale < 0 {
-        kept.checked_mul(*POW10.get(scale.unsigned_abs() as usize)?)?
-    } else {
-        kept
-    };
+    let kept = if scale < 0 { kept.checked_mul(*POW10.get(scale.unsigned_abs() as usize)?)? } else { kept };
     Some(Numeric::new(kept, result_scale))
 }
 
 /// A result scale beyond the format.
 pub(super) fn check_scale(scale: i64) -> Result<u32> {
-    u32::try_from(scale)
-        .ok()
-        .filter(|scale| *scale <= super::MAX_SCALE)
-        .ok_or_else(overflow)
+    u32::try_from(scale).ok().filter(|scale| *scale <= super::MAX_SCALE).ok_or_else(overflow)
 }

@@ -66,10 +66,7 @@ fn big_numbers_shrink_back() {
 fn bounds_are_kept() {
     assert!("1e131072".parse::<Numeric>().is_err());
     let large: Numeric = "1e131071".parse().unwrap();
-    assert_eq!(
-        large.mul(&Numeric::from(10i32)).unwrap_err().message(),
-        "value overflows numeric format"
-    );
+    assert_eq!(large.mul(&Numeric::from(10i32)).unwrap_err().message(), "value overflows numeric format");
     assert!("1e-16384".parse::<Numeric>().is_err());
     assert_eq!("1e-16383".parse::<Numeric>().unwrap().scale(), 16_383);
 }

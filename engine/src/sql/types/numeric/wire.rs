@@ -100,11 +100,8 @@ fn decode_digits(
     }
     let shift = exponent + i64::from(scale);
     // PostgreSQL cuts digits beyond the display scale off.
-    let coefficient = if shift >= 0 {
-        magnitude * pow10(shift as u32)
-    } else {
-        magnitude / pow10(shift.unsigned_abs() as u32)
-    };
+    let coefficient =
+        if shift >= 0 { magnitude * pow10(shift as u32) } else { magnitude / pow10(shift.unsigned_abs() as u32) };
     Numeric::from_big(if negative { -coefficient } else { coefficient }, u32::from(scale))
 }
 
