@@ -241,26 +241,27 @@ impl Shell {
 }
 
 /// Waits for `work`; the first interrupt cancels it, the second leaves it (`None`).
+///
+/// Interrupts are taken by a task of their own, because `work` may compute for long without giving way.
 pub(super) async fn interruptible<T>(
     canceller: crate::client::Canceller,
     work: impl Future<Output = Result<T, SqlError>>,
 ) -> Option<Result<T, SqlError>> {
-    let mut work = std::pin::pin!(work);
-    let mut cancelled = false;
-    loop {
-        tokio::select! {
-            done = &mut work => return Some(done),
-            pressed = tokio::signal::ctrl_c() => match pressed {
-                Ok(()) if cancelled => return None,
-                Ok(()) => {
-                    cancelled = true;
-                    canceller.cancel().await;
-                }
-                // Without signals there is no way to cancel.
-                Err(_) => return Some(work.await),
-            },
+    let (leave, left) = tokio::sync::oneshot::channel();
+    let interrupts = tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            canceller.cancel().await;
+            if tokio::signal::ctrl_c().await.is_ok() && leave.send(()).is_err() {
+                tracing::debug!("the statement ended before it was left");
+            }
         }
-    }
+    });
+    let done = tokio::select! {
+        done = work => Some(done),
+        Ok(()) = left => None,
+    };
+    interrupts.abort();
+    done
 }
 
 fn left_behind() -> SqlError {

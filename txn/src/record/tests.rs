@@ -1,3 +1,5 @@
+//! Records survive their encoding, and no bytes make the decoders panic.
+
 use super::*;
 use proptest::prelude::*;
 

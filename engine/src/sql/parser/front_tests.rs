@@ -1,3 +1,5 @@
+//! Statements that the front parser takes before the grammar does.
+
 use super::*;
 use crate::sql::parser::CopyFormat;
 

@@ -1,3 +1,5 @@
+//! Plans of the statements that benchmark drivers send, as golden texts.
+
 use super::catalog::World;
 use crate::sql::parser::ExplainOptions;
 use crate::sql::plan::explain::explain;

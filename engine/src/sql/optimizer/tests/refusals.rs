@@ -1,3 +1,5 @@
+//! What is refused, and with which words.
+
 use super::catalog::World;
 use crate::sql::types::Type;
 
