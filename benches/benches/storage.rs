@@ -86,10 +86,7 @@ fn log(c: &mut Criterion) {
 }
 
 fn raft_entry(index: u64) -> quorate_storage::log::Entry {
-    let mut entry = quorate_storage::log::Entry::default();
-    entry.index = index;
-    entry.term = 1;
-    entry
+    quorate_storage::log::Entry { index, term: 1, ..Default::default() }
 }
 
 fn frames(c: &mut Criterion) {

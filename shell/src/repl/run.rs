@@ -6,6 +6,7 @@ use super::safety::{Danger, danger};
 use super::script::{Input, Script};
 use super::shell::Shell;
 use super::split::first_words;
+use super::waiting::Waiting;
 use crate::client::{ErrorKind, Flow, Receive, SqlError, Status, fetch};
 use crate::exit::{Exit, Failure};
 use crate::render::{Format, Shown};
@@ -126,7 +127,9 @@ impl Shell {
         let Some(connection) = self.connection.as_mut() else { return Err(SqlError::connection("no connection")) };
         let canceller = connection.canceller();
         self.running.store(true, Ordering::Release);
+        let waiting = Waiting::begin(&runtime, shows_waiting);
         let result = runtime.block_on(interruptible(canceller, connection.run(sql, out)));
+        waiting.end(&runtime);
         self.running.store(false, Ordering::Release);
         match result {
             None => {
