@@ -136,6 +136,6 @@ fn the_demo_survives_a_killed_node() {
     let ran = pipe(["demo", "-q"], script);
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("\"9\" is no node: there are 1 to 3"), "{}", ran.err);
-    let ran = run(["demo", "-q", "--no-shell", "--format", "csv", "-e", "SHOW NODES"]);
-    assert_eq!((ran.code, ran.out.matches(",live,").count()), (0, 3), "{} {}", ran.out, ran.err);
+    let ran = run(["demo", "-q", "--no-shell", "--format", "csv", "-e", "select count(*) as nodes from quorate.nodes"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "nodes\n3\n"), "{}", ran.err);
 }

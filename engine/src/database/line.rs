@@ -106,7 +106,7 @@ impl Inner {
             return Ok(prepared.clone());
         }
         self.busy = true;
-        let prepared = self.prepare_now(sql, values).await;
+        let prepared = Box::pin(self.prepare_now(sql, values)).await;
         self.busy = false;
         let prepared = prepared?;
         self.statements.put(prepared.sql.clone(), prepared.clone());
@@ -132,7 +132,7 @@ impl Inner {
         self.busy = false;
         let mut execution = started?;
         if let Some(copy) = execution.take_copy_in() {
-            self.session.copy_abort(copy).await;
+            Box::pin(self.session.copy_abort(copy)).await;
             return Err(no_copy());
         }
         if execution.copy_out().is_some() {
@@ -177,14 +177,14 @@ impl Inner {
     pub(super) async fn batch(&mut self, sql: &str) -> Result<()> {
         let mut sink = Discard::default();
         self.busy = true;
-        let outcome = self.session.simple(sql, &mut sink).await;
+        let outcome = Box::pin(self.session.simple(sql, &mut sink)).await;
         self.busy = false;
         for tag in &sink.tags {
             self.note(tag);
         }
         match outcome? {
             Some(copy) => {
-                self.session.copy_abort(copy).await;
+                Box::pin(self.session.copy_abort(copy)).await;
                 Err(no_copy())
             }
             None => Ok(()),
@@ -194,7 +194,7 @@ impl Inner {
     /// Lets go of an execution.
     pub(super) async fn close(&mut self, execution: Execution) -> Result<()> {
         self.busy = true;
-        let closed = self.session.close(execution).await;
+        let closed = Box::pin(self.session.close(execution)).await;
         self.busy = false;
         closed
     }

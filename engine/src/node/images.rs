@@ -41,7 +41,7 @@ async fn send_chunks(
 ) -> Result<bool, NetError> {
     let opened = {
         let request = request.clone();
-        blocking(move || ImageReader::open(engine.view(), request.range, request.to, request.from, request.term))
+        blocking(move || ImageReader::open(engine.view(), request.range, request.from, request.to, request.term))
             .await?
     };
     let Some(reader) = opened.map_err(|error| NetError::Cancelled(error.to_string()))? else {

@@ -117,14 +117,20 @@ impl Connection {
     /// Commits what the pipeline did, or learns that it cannot.
     async fn sync(&mut self) -> Flow<()> {
         if self.pipelined || self.skipping {
-            if let Err(error) = self.session.sync().await {
-                self.output.error(Loudness::Error, &error, None)?;
-            }
-            self.pipelined = false;
-            self.skipping = false;
+            self.end_implicit().await?;
         }
         self.drop_portals_outside_of_transactions().await?;
         self.ready()
+    }
+
+    /// Ends the implicit transaction of a pipeline, if there is one.
+    pub(super) async fn end_implicit(&mut self) -> Flow<()> {
+        self.pipelined = false;
+        self.skipping = false;
+        match Box::pin(self.session.sync()).await {
+            Ok(()) => Ok(()),
+            Err(error) => self.output.error(Loudness::Error, &error, None),
+        }
     }
 
     /// The server is ready for the next command: tells so, and everything that has changed beside results.
@@ -157,7 +163,7 @@ impl Connection {
     /// Gives up what is left of a portal. An error of it concerns rows that nobody wants any more.
     pub(super) async fn close_portal(&mut self, progress: Progress) {
         if let Progress::Running(execution) = progress
-            && let Err(error) = self.session.close(execution).await
+            && let Err(error) = Box::pin(self.session.close(execution)).await
         {
             tracing::debug!(%error, "closing a portal failed");
         }

@@ -24,13 +24,13 @@ impl Connection {
         self.output.copy_in(copy.columns())?;
         match self.receive(&mut copy).await? {
             Err(error) => {
-                self.session.copy_abort(copy).await;
+                Box::pin(self.session.copy_abort(copy)).await;
                 Ok(Err(error))
             }
-            Ok(End::GivenUp(reason)) => Ok(Err(self.session.copy_fail(copy, &reason).await)),
+            Ok(End::GivenUp(reason)) => Ok(Err(Box::pin(self.session.copy_fail(copy, &reason)).await)),
             Ok(End::Done) => {
                 let mut sink = Sink::new(&mut self.output, true);
-                let outcome = self.session.copy_done(copy, &mut sink).await;
+                let outcome = Box::pin(self.session.copy_done(copy, &mut sink)).await;
                 let effects = sink.into_effects()?;
                 Ok(outcome.map(|next| (next, effects)))
             }
@@ -57,7 +57,7 @@ impl Connection {
                 },
             };
             if !piece.is_empty() && !matches!(end, Some(End::GivenUp(_))) {
-                if let Err(error) = self.session.copy_data(copy, &piece).await {
+                if let Err(error) = Box::pin(self.session.copy_data(copy, &piece)).await {
                     return Ok(Err(error));
                 }
                 piece.clear();

@@ -54,7 +54,7 @@ impl Connection {
             Statement::empty()
         } else {
             let types: Vec<_> = types.into_iter().map(declared_type).collect::<Result<_>>()?;
-            let prepared = self.session.prepare(sql, &types).await;
+            let prepared = Box::pin(self.session.prepare(sql, &types)).await;
             let prepared = prepared.map_err(|error| Failure { error, sql: Some(sql.into()) })?;
             if !name.is_empty() {
                 self.session.keep_statement(name, prepared.clone())?;
@@ -205,11 +205,11 @@ impl Connection {
 
     async fn send(&mut self, mut execution: Execution, rows: Rows<'_>) -> Flow<Result<()>> {
         if let Some(copy) = execution.take_copy_in() {
-            return self.feed(copy).await;
+            return Box::pin(self.feed(copy)).await;
         }
         if let Some((format, columns)) = execution.copy_out() {
             self.output.copy_out(format, columns)?;
-            return self.copy_out(execution).await;
+            return Box::pin(self.copy_out(execution)).await;
         }
         let (sent, done) = match self.send_rows(&mut execution, &rows).await? {
             Ok(sent) => sent,
@@ -270,7 +270,7 @@ impl Connection {
         Ok(match self.copy_in(copy).await? {
             Ok((None, _)) => Ok(()),
             Ok((Some(next), _)) => {
-                self.session.copy_abort(next).await;
+                Box::pin(self.session.copy_abort(next)).await;
                 Err(Error::internal("a prepared COPY was followed by another"))
             }
             Err(error) => Err(error),
@@ -279,7 +279,7 @@ impl Connection {
 
     async fn copy_out(&mut self, mut execution: Execution) -> Flow<Result<()>> {
         loop {
-            match self.session.fetch_copy(&mut execution).await {
+            match Box::pin(self.session.fetch_copy(&mut execution)).await {
                 Ok(Some(data)) => self.output.copy_lines(&data),
                 Ok(None) => break,
                 Err(error) => return Ok(Err(error)),

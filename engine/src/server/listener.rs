@@ -104,6 +104,15 @@ impl Listener {
     }
 }
 
+#[cfg(test)]
+impl Listener {
+    /// A seat without a connection.
+    pub(super) fn place(&self) -> super::registry::Place {
+        let place = self.shared.registry.enter(&self.shared.gateway.runtime);
+        place.unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
 impl Drop for Listener {
     fn drop(&mut self) {
         self.shared.stop_accepting.cancel();

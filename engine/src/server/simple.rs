@@ -20,24 +20,24 @@ impl Connection {
         if let Some(portal) = self.names.remove_portal("") {
             self.close_portal(portal.progress).await;
         }
-        match frontend::query(body) {
+        let succeeded = match frontend::query(body) {
             Ok(sql) => self.run_text(sql).await?,
             Err(error) => self.fail_text(&error, None)?,
+        };
+        if self.pipelined || !succeeded {
+            self.end_implicit().await?;
         }
-        if let Err(error) = self.session.sync().await {
-            self.output.error(Loudness::Error, &error, None)?;
-        }
-        self.pipelined = false;
         self.drop_portals_outside_of_transactions().await?;
         self.ready()
     }
 
-    async fn run_text(&mut self, sql: &str) -> Flow<()> {
+    /// Runs a text; whether all of it succeeded.
+    async fn run_text(&mut self, sql: &str) -> Flow<bool> {
         let mut sink = Sink::new(&mut self.output, true);
-        let mut outcome = self.session.simple(sql, &mut sink).await;
+        let mut outcome = Box::pin(self.session.simple(sql, &mut sink)).await;
         let mut effects = sink.into_effects()?;
         while let Ok(Some(copy)) = outcome {
-            match self.copy_in(copy).await? {
+            match Box::pin(self.copy_in(copy)).await? {
                 Ok((next, more)) => {
                     outcome = Ok(next);
                     effects.merge(more);
@@ -49,16 +49,16 @@ impl Connection {
             self.names.follow(&self.session);
         }
         match outcome {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
             Err(error) => self.fail_text(&error, Some(sql)),
         }
     }
 
-    fn fail_text(&mut self, error: &Error, sql: Option<&str>) -> Flow<()> {
+    fn fail_text(&mut self, error: &Error, sql: Option<&str>) -> Flow<bool> {
         self.send_notices()?;
         self.output.error(Loudness::Error, error, sql)?;
         self.session.fail();
-        Ok(())
+        Ok(false)
     }
 }
 

@@ -11,6 +11,7 @@ mod client;
 mod copy;
 mod psql;
 mod raw;
+mod sizes;
 
 /// A node in memory that listens.
 struct Server {

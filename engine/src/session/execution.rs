@@ -118,7 +118,8 @@ impl Session {
         if !prepared.is_planned() {
             return self.execute_session(prepared).await;
         }
-        self.execute_planned(prepared, params, mode).await
+        // Boxed: the callers' futures would otherwise hold (and copy) all of its state.
+        Box::pin(self.execute_planned(prepared, params, mode)).await
     }
 
     async fn execute_session(&mut self, prepared: &Arc<Prepared>) -> Result<Execution, Error> {
@@ -400,7 +401,7 @@ impl Session {
     pub async fn fetch(&mut self, execution: &mut Execution, max_rows: usize) -> Result<Fetch, Error> {
         let wanted = if max_rows == 0 { 1 } else { max_rows };
         while execution.ready.len() < wanted && execution.run.is_some() {
-            self.fetch_more(execution).await?;
+            Box::pin(self.fetch_more(execution)).await?;
         }
         let count = if max_rows == 0 { execution.ready.len() } else { max_rows.min(execution.ready.len()) };
         let rows: Vec<Row> = execution.ready.drain(..count).collect();

@@ -17,7 +17,7 @@ impl Session {
             && let Some((prepared, values)) = self.by_fingerprint(sql, &fingerprint).await
         {
             // A value that does not fit is planned as it was written, so that its error has a place.
-            let execution = self.execute_planned(&prepared, values, ExecuteMode::Autocommit).await?;
+            let execution = Box::pin(self.execute_planned(&prepared, values, ExecuteMode::Autocommit)).await?;
             return self.send(execution, sink).await;
         }
         let statements = match parser::parse(sql) {
@@ -82,7 +82,7 @@ impl Session {
                 return Err(error);
             }
         };
-        self.execute_planned(&prepared, Vec::new(), mode).await
+        Box::pin(self.execute_planned(&prepared, Vec::new(), mode)).await
     }
 
     /// Sends the results of a statement.

@@ -19,8 +19,6 @@ use std::time::Duration;
 
 /// How long sessions may finish when a node is stopped.
 const GRACE: Duration = Duration::from_secs(2);
-/// Between two looks at the replicas.
-const SETTLE_PAUSE: Duration = Duration::from_millis(50);
 /// Where the addresses of a cluster with directories are kept, so that its nodes find each other again.
 const ADDRESSES: &str = "addresses";
 
@@ -175,29 +173,6 @@ impl Cluster {
     /// The nodes that run.
     pub fn nodes(&self) -> Vec<Node> {
         self.slots().iter().filter_map(|slot| Some(slot.running.as_ref()?.node.clone())).collect()
-    }
-
-    /// Waits until every range has as many replicas as it should; false if that takes longer than `patience`.
-    pub async fn settle(&self, patience: Duration) -> bool {
-        let wanted = self.slots().len().min(3) as u64;
-        let settled = async {
-            loop {
-                if self.is_settled(wanted).await {
-                    return;
-                }
-                tokio::time::sleep(SETTLE_PAUSE).await;
-            }
-        };
-        tokio::time::timeout(patience, settled).await.is_ok()
-    }
-
-    /// Whether the replicas, as their counts add up, are `wanted` for each range with a leader.
-    async fn is_settled(&self, wanted: u64) -> bool {
-        let Some(node) = self.nodes().into_iter().next() else { return false };
-        let Ok(nodes) = node.gateway().cluster.nodes().await else { return false };
-        let replicas: u64 = nodes.iter().map(|node| node.replicas).sum();
-        let ranges: u64 = nodes.iter().map(|node| node.leases).sum();
-        ranges > 0 && replicas >= wanted * ranges
     }
 
     /// Starts node `number` again; false if it runs.

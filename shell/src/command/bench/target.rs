@@ -7,11 +7,7 @@ use crate::exit::{Exit, Failure};
 use quorate_bench::target::{Embedded, Postgres, Target};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::runtime::Runtime;
-
-/// How long the nodes of this process may take to have their replicas.
-const SETTLING: Duration = Duration::from_secs(30);
 
 /// A target that is ready.
 pub(super) struct Prepared {
@@ -38,15 +34,8 @@ impl Prepared {
         let count = usize::try_from(args.nodes).unwrap_or(1);
         let started = runtime.block_on(Cluster::start(count, &keep, false));
         let cluster = started.map_err(|error| Failure::of_start(&error))?;
-        let settled = runtime.block_on(cluster.settle(SETTLING));
-        let target = Arc::new(Embedded::new(&cluster.nodes(), description(count, args)));
-        let prepared = Prepared { target, cluster: Some(cluster), temporary };
-        if settled {
-            return Ok(prepared);
-        }
-        prepared.close(runtime)?;
-        let message = format!("the replicas of {count} nodes were not made within {SETTLING:?}");
-        Err(Failure::new(Exit::TimedOut, message))
+        let target = Embedded::new(&cluster.nodes(), description(count, args));
+        Ok(Prepared { target: Arc::new(target), cluster: Some(cluster), temporary })
     }
 
     /// Stops what was started here.

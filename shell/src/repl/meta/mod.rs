@@ -147,8 +147,8 @@ fn words(text: &str) -> Vec<String> {
 }
 
 fn connect(shell: &mut Shell, database: Option<&str>) -> Result<(), SqlError> {
-    let current = shell.database.clone();
-    shell.reconnect(Some(database.unwrap_or(&current)))?;
+    let current = shell.connection.as_ref().map(|connection| connection.database().to_owned());
+    shell.reconnect(database.or(current.as_deref()))?;
     if shell.options.interactive { conninfo(shell) } else { Ok(()) }
 }
 
@@ -194,8 +194,7 @@ fn demo(shell: &mut Shell, args: &[&str]) -> Result<(), SqlError> {
     if told.session_lost {
         // Its node is gone: there is nobody to say good-bye to.
         shell.connection = None;
-        let database = shell.database.clone();
-        shell.reconnect(Some(&database))?;
+        shell.reconnect(None)?;
     }
     Ok(())
 }
