@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// Kinds of messages between gateways, participants and services.
 pub mod kind {
-    /// A [`crate::RangeRequest`]; answered by a [`crate::Reply`].
+    /// A [`crate::api::RangeRequest`]; answered by a [`crate::api::Reply`].
     pub const RANGE: u16 = 0x0201;
     /// A request to the oracle.
     pub const ORACLE: u16 = 0x0202;

@@ -1,4 +1,4 @@
-//! One session with a database, wherever it is: in this process ([`embedded`]) or behind a socket ([`wire`]).
+//! One session with a database, wherever it is: in this process (`embedded`) or behind a socket (`wire`).
 //!
 //! ```text
 //!                     ┌─ Embedded   quorate::session::Session                       Receive

@@ -10,12 +10,8 @@ use tokio::net::TcpStream;
 #[tokio::test]
 async fn futures_of_the_hot_path_are_small() {
     let server = Server::start().await;
-    let params = StartupParams {
-        user: "root".to_owned(),
-        database: "postgres".to_owned(),
-        settings: Vec::new(),
-        process_id: 1,
-    };
+    let params =
+        StartupParams { user: "root".to_owned(), database: "postgres".to_owned(), settings: Vec::new(), process_id: 1 };
     let mut session = Session::new(server.node.gateway(), params);
     session.start().await.unwrap();
     let prepared = session.prepare("SELECT 1", &[]).await.unwrap();

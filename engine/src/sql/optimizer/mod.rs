@@ -8,7 +8,7 @@
 //!             lift      subqueries: init plans and Apply
 //!        ─► Node      columns become slots, unused ones are gone
 //! ```
-//! Costs are rows read, guessed from the shape of keys: a table counts as [`cost::TABLE_ROWS`] rows, and each key column
+//! Costs are rows read, guessed from the shape of keys: a table counts as `cost::TABLE_ROWS` rows, and each key column
 //! that is fixed leaves a tenth of them. Point access and long prefixes of keys win; that is what OLTP needs.
 //!
 //! Invariant: a plan gives the same rows as the tree it came from; only the order of rows that is not asked for and

@@ -5,7 +5,7 @@
 //!          a line of only \. ends the data
 //!   csv    RFC 4180: quoted fields may hold delimiters and newlines; "" is a quote; an unquoted NULL string is NULL
 //! ```
-//! Invariant: what is buffered is at most the unfinished line, and that is bounded by [`MAX_LINE`].
+//! Invariant: what is buffered is at most the unfinished line, and that is bounded by `MAX_LINE`.
 
 mod csv;
 mod text;

@@ -71,7 +71,7 @@ impl Numeric {
         Numeric::from_big(product, scale)
     }
 
-    /// `self / other`, rounded at [`Numeric::div_scale`].
+    /// `self / other`, rounded at `Numeric::div_scale`.
     pub fn div(&self, other: &Numeric) -> Result<Numeric> {
         if self.is_nan() || other.is_nan() {
             return Ok(Numeric::NAN);
