@@ -25,6 +25,5 @@ async fn futures_of_the_hot_path_are_small() {
     let frame = Frame { kind: b'E', body: bytes::Bytes::new() };
     let extended = size_of_val(&connection.extended(&frame));
     let sizes = [("execute", execute), ("fetch", fetch), ("extended", extended)];
-    println!("{sizes:?}");
-    assert!(sizes.iter().all(|(_, size)| *size <= 2048), "{sizes:?}");
+    assert!(sizes.iter().all(|(_, size)| *size <= 2560), "{sizes:?}");
 }
