@@ -85,6 +85,8 @@ fn is_definite(error: &TargetError) -> bool {
 
 /// `split`: the accounts lie in two ranges, so that every transfer commits by three-phase commit.
 async fn bank_survives(seed: u64, rounds: usize, split: bool) {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    drop(tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init());
     let cluster = Cluster::start(3).await.unwrap();
     let target = cluster.target();
     bank::load(target.as_ref(), ACCOUNTS, OPENING).await.unwrap();
@@ -100,11 +102,14 @@ async fn bank_survives(seed: u64, rounds: usize, split: bool) {
     for _ in 0..rounds {
         tokio::time::sleep(Duration::from_millis(rng.random_range(300..1200))).await;
         let at = rng.random_range(0..3);
+        tracing::info!(at, "crash");
         cluster.write().await.crash(at).await;
         tokio::time::sleep(Duration::from_millis(rng.random_range(0..2500))).await;
+        tracing::info!(at, "restart");
         cluster.write().await.restart(at).await.unwrap();
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
+    tracing::info!("stop the clients");
     clients.stop.store(true, Ordering::Relaxed);
     let mut ledger = Ledger::default();
     for client in running {
@@ -114,6 +119,7 @@ async fn bank_survives(seed: u64, rounds: usize, split: bool) {
     }
     drop(clients);
     let cluster = Arc::into_inner(cluster).unwrap_or_else(|| unreachable!("all clients have ended")).into_inner();
+    tracing::info!("audit");
     let audit = bank::audit(cluster.target().as_ref(), OPENING).await.unwrap();
     assert_eq!(audit.total, ACCOUNTS * OPENING, "seed {seed}");
     assert_eq!(audit.wrong, 0, "seed {seed}");
