@@ -14,7 +14,7 @@ use crate::participant::Ids;
 use crate::service::{Caller, Peers};
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use quorate_storage::NodeId;
+use quorate_storage::{NodeId, ORACLE_RANGE};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -113,19 +113,22 @@ impl OracleClient {
             return Ok(allocation);
         }
         let answer = self.enqueue(want);
-        answer.await.unwrap_or_else(|_| Err(Error::Stopped("the runtime is shutting down".to_owned())))
+        answer.await.unwrap_or(Err(Error::Unavailable(Some(ORACLE_RANGE))))
     }
 
     fn enqueue(&self, want: Want) -> oneshot::Receiver<Result<Allocation>> {
         let (sender, answer) = oneshot::channel();
         let mut queue = self.shared.queue.lock();
+        if self.shared.caller.tasks().is_closed() {
+            return answer;
+        }
         queue.waiting.push((want, sender));
         let start = !queue.running;
         queue.running = true;
         drop(queue);
         if start {
-            let client = self.clone();
-            self.shared.caller.tasks().spawn(async move { client.drain().await });
+            let abandoned = Abandoned(self.clone());
+            self.shared.caller.tasks().spawn(async move { abandoned.0.drain().await });
         }
         answer
     }
@@ -148,6 +151,18 @@ impl OracleClient {
                 ..Ask::default()
             };
             fan_out(batch, self.shared.caller.ask(&ask).await);
+        }
+    }
+}
+
+/// Lets go of whoever still waits when the node closes under a request; after a finished drain nobody does.
+struct Abandoned(OracleClient);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        let mut queue = self.0.shared.queue.lock();
+        if self.0.shared.caller.tasks().is_closed() {
+            queue.waiting.clear();
         }
     }
 }

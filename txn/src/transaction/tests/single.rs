@@ -219,3 +219,16 @@ async fn a_catalog_change_ends_transactions_that_were_planned_before_it() {
     fresh.put(b.clone(), b"1".to_vec());
     fresh.commit().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_node_lets_nobody_wait() {
+    let world = World::new(4, 3).await;
+    let client = &world.clients[0];
+    let waiting = client.begin(TxnOptions::default());
+    let (waited, ()) = tokio::join!(waiting, client.close());
+    let later = client.begin(TxnOptions::default());
+    let later = tokio::time::timeout(std::time::Duration::from_secs(60), later).await.unwrap();
+    for answer in [waited, later] {
+        assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
+    }
+}
