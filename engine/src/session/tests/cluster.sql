@@ -1,0 +1,41 @@
+-- Nodes and ranges are tables as well as statements.
+a:
+CREATE TABLE t (id int PRIMARY KEY)
+----
+CREATE TABLE
+
+SELECT node_id, status, leases = ranges AS leads_all FROM quorate.nodes
+----
+node_id | status | leads_all
+1 | live | t
+SELECT 1
+
+-- A database alone has no join tokens.
+SELECT quorate.create_join_token() LIKE 'qj1-%' AS is_token
+----
+ERROR 55000: this database is not a cluster node
+HINT: Start it with: quorate start DIR
+
+SELECT state, expires_at > now() AS fresh FROM quorate.join_tokens
+----
+state | fresh
+SELECT 0
+
+SELECT quorate.revoke_join_token('nope'), quorate.revoke_join_token(NULL)
+----
+revoke_join_token | revoke_join_token
+f | NULL
+SELECT 1
+
+-- The functions are found in their schema only.
+SELECT create_join_token()
+----
+ERROR 42883: function create_join_token() does not exist
+POSITION: 8
+HINT: No function matches the given name and argument types. You might need to add explicit type casts.
+
+SELECT quorate.txn_status('x')
+----
+ERROR 42883: function quorate.txn_status(unknown) does not exist
+POSITION: 8
+HINT: No function matches the given name and argument types. You might need to add explicit type casts.
