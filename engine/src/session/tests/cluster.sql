@@ -10,6 +10,18 @@ node_id | status | leads_all
 1 | live | t
 SELECT 1
 
+SELECT start_key, end_key, table_name, lease_holder, replicas, learners FROM quorate.ranges WHERE table_name = 't'
+----
+start_key | end_key | table_name | lease_holder | replicas | learners
+10 | ff | t | 1 | {1} | {}
+SELECT 1
+
+SHOW RANGES FROM TABLE t
+----
+range_id | start_key | end_key | table_name | lease_holder | replicas | learners
+4 | 10 | ff | t | 1 | {1} | {}
+SHOW 1
+
 -- A database alone has no join tokens.
 SELECT quorate.create_join_token() LIKE 'qj1-%' AS is_token
 ----
@@ -27,7 +39,12 @@ revoke_join_token | revoke_join_token
 f | NULL
 SELECT 1
 
--- The functions are found in their schema only.
+-- What changes the cluster has its place in the select list.
+SELECT sum(length(quorate.create_join_token())) FROM generate_series(1, 2)
+----
+ERROR 0A000: quorate.create_join_token() is not supported here
+HINT: Use it alone: SELECT quorate.create_join_token().
+
 SELECT create_join_token()
 ----
 ERROR 42883: function create_join_token() does not exist

@@ -16,7 +16,7 @@ use crate::sql::row::{TableKey, decode_key};
 use crate::sql::types::{Array, Text, Type, Value};
 use async_trait::async_trait;
 use quorate_storage::Span;
-use quorate_storage::keys::{END_PREFIX, USER_PREFIX};
+use quorate_storage::keys::{DIRECTORY_PREFIX, END_PREFIX};
 use std::sync::Arc;
 
 /// A node as `SHOW NODES` shows it.
@@ -94,9 +94,9 @@ impl ClusterCall {
     }
 }
 
-/// All keys that hold SQL data.
+/// All keys, those of the system's own ranges among them.
 fn every_key() -> Span {
-    Span::new([USER_PREFIX], [END_PREFIX])
+    Span::new([DIRECTORY_PREFIX], [END_PREFIX])
 }
 
 /// The rows of a table of the schema `quorate`.
