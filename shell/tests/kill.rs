@@ -190,7 +190,6 @@ async fn client(target: Postgres, at: usize, stop: Arc<AtomicBool>, next: Arc<At
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "join tokens cannot be made over SQL yet"]
 async fn a_bank_survives_kills_of_its_leader() {
     let mut cluster = Cluster::start().await;
     bank::load(&cluster.target(), ACCOUNTS, OPENING).await.unwrap();

@@ -87,7 +87,6 @@ fn a_second_node_joins_with_the_printed_line() {
 }
 
 #[test]
-#[ignore = "join tokens cannot be made over SQL yet"]
 fn tokens_are_made_listed_and_revoked() {
     let directory = tempfile::tempdir().unwrap();
     let mut server = Server::start(directory.path(), None);
@@ -130,7 +129,6 @@ fn a_damaged_token_is_2_and_a_silent_directory_3() {
 }
 
 #[test]
-#[ignore = "the quorate schema is not filled yet"]
 fn the_demo_survives_a_killed_node() {
     let script = "create table t (a int primary key);\ninsert into t values (1), (2);\n\\demo kill 9\n";
     let ran = pipe(["demo", "-q"], script);

@@ -59,7 +59,7 @@ impl Node {
         let everything = Span::new([DIRECTORY_PREFIX], [END_PREFIX]);
         loop {
             let ranges = gateway.cluster.ranges(&everything).await?;
-            if ranges.iter().all(|range| range.replicas.len() - range.learners.len() >= count) {
+            if !ranges.is_empty() && ranges.iter().all(|range| range.voters.len() >= count) {
                 return Ok(());
             }
             gateway.runtime.sleep(REPLICA_POLL).await;

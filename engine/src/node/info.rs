@@ -95,12 +95,21 @@ impl ClusterInfo for Info {
 }
 
 fn status((range, leader): (RangeDescriptor, Option<NodeId>)) -> RangeStatus {
-    let learners = range.replicas.iter().filter(|replica| replica.role == ReplicaRole::Learner);
+    let with = |learner: bool| {
+        let mut nodes: Vec<u64> = range
+            .replicas
+            .iter()
+            .filter(|replica| (replica.role == ReplicaRole::Learner) == learner)
+            .map(|replica| replica.node.0)
+            .collect();
+        nodes.sort_unstable();
+        nodes
+    };
     RangeStatus {
         id: range.id.0,
         leaseholder: leader.map(|node| node.0),
-        replicas: range.replicas.iter().map(|replica| replica.node.0).collect(),
-        learners: learners.map(|replica| replica.node.0).collect(),
+        voters: with(false),
+        learners: with(true),
         span: range.span,
     }
 }

@@ -268,10 +268,12 @@ impl Session {
         let runtime = self.gateway.runtime.clone();
         let work = self.run(planned, params);
         tokio::select! {
+            // The work comes last: it may use up what its task may do before it gives way, and a timer that is asked
+            // after that does not answer.
             biased;
-            result = work => result,
             () = cancel.requested() => Err(canceled("user request")),
             () = runtime.sleep(Duration::from_millis(timeout)), if timeout > 0 => Err(canceled("statement timeout")),
+            result = work => result,
         }
     }
 
@@ -417,8 +419,8 @@ impl Session {
         let cancel = self.cancel.clone();
         let result = tokio::select! {
             biased;
-            result = self.pull(run) => result,
             () = cancel.requested() => Err(canceled("user request")),
+            result = self.pull(run) => result,
         };
         match result {
             Ok(Outcome::Rows(rows)) => {

@@ -3,7 +3,7 @@
 use super::execution::{ExecuteMode, Execution};
 use super::prepared::is_planned;
 use super::{CopyIn, Prepared, ResultSink, Session};
-use crate::error::Error;
+use crate::error::{Error, SqlState};
 use crate::sql::parser::{self, Statement};
 use std::sync::Arc;
 
@@ -82,6 +82,11 @@ impl Session {
                 return Err(error);
             }
         };
+        if !prepared.param_types.is_empty() {
+            let error = Error::new(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1");
+            self.statement_failed(None, &error).await;
+            return Err(error);
+        }
         Box::pin(self.execute_planned(&prepared, Vec::new(), mode)).await
     }
 

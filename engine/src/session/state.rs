@@ -220,6 +220,7 @@ impl Session {
             runtime: self.gateway.runtime.clone(),
             sequences: self.gateway.sequences.clone(),
             session_sequences: self.sequences.clone(),
+            cluster: self.gateway.cluster.clone(),
             in_block: block.explicit,
             read_id,
         };

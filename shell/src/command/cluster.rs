@@ -257,11 +257,11 @@ impl Health {
         }
         health.live = live.len();
         for row in &ranges.rows {
-            let replicas = field(ranges, row, "replicas").unwrap_or_default();
-            // Learners have no vote.
-            let voters: Vec<&str> = replicas.split(", ").filter(|replica| !replica.contains(' ')).collect();
+            // `{1,2,3}`: those that vote.
+            let replicas = field(ranges, row, "replicas").unwrap_or_default().trim_matches(['{', '}']);
+            let voters: Vec<&str> = replicas.split(',').filter(|voter| !voter.is_empty()).collect();
             let up = voters.iter().filter(|voter| live.contains(*voter)).count();
-            health.leaderless += usize::from(field(ranges, row, "leaseholder").is_none());
+            health.leaderless += usize::from(field(ranges, row, "lease_holder").is_none());
             health.under_replicated += usize::from(voters.len() < health.nodes.min(3));
             health.without_majority += usize::from(up * 2 <= voters.len());
         }
@@ -319,8 +319,8 @@ mod tests {
     fn health_counts_voters_on_live_nodes() {
         let nodes = rows(&["node_id", "status"], &[&["1", "live"], &["2", "live"], &["3", "down"]]);
         let ranges = rows(
-            &["range_id", "leaseholder", "replicas"],
-            &[&["1", "1", "1, 2, 3"], &["2", "-", "3"], &["3", "2", "2, 3 (learner)"]],
+            &["range_id", "lease_holder", "replicas", "learners"],
+            &[&["1", "1", "{1,2,3}", "{}"], &["2", "-", "{3}", "{}"], &["3", "2", "{2}", "{3}"]],
         );
         let health = Health::of(&nodes, &ranges);
         let expected = Health { nodes: 3, live: 2, ranges: 3, leaderless: 1, under_replicated: 2, without_majority: 1 };
@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn three_full_nodes_are_healthy() {
         let nodes = rows(&["node_id", "status"], &[&["1", "live"], &["2", "live"], &["3", "live"]]);
-        let ranges = rows(&["leaseholder", "replicas"], &[&["1", "1, 2, 3"]]);
+        let ranges = rows(&["lease_holder", "replicas"], &[&["1", "{1,2,3}"]]);
         assert_eq!(
             Health::of(&nodes, &ranges).sentence(),
             "Healthy. 3 of 3 nodes are up, 1 ranges. Every range has 3 replicas. One node may fail without data loss or downtime."

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 const EXAMPLES: &str = "\
@@ -20,6 +21,8 @@ Examples:
   quorate demo --no-shell -e 'SHOW NODES'";
 
 const MOST_NODES: u64 = 9;
+/// How long a node that is to go waits until the others have all replicas.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// A cluster in this process to play with, and a shell.
 #[derive(Debug, Args)]
@@ -139,7 +142,18 @@ impl Control {
         lines.collect::<Vec<_>>().join("\n")
     }
 
+    /// Nothing may be lost by a node that goes: the others must have their replicas first.
+    async fn spare(&self) -> Result<(), SqlError> {
+        let all_run = self.cluster.states().iter().all(|state| state.running);
+        if !all_run || self.cluster.settle(SETTLING).await {
+            return Ok(());
+        }
+        let error = SqlError::usage("the other nodes do not have all replicas yet");
+        Err(error.with_hint("Try again in a moment; SHOW RANGES tells where replicas are."))
+    }
+
     async fn kill(&self, number: usize) -> Result<String, SqlError> {
+        self.spare().await?;
         if !self.cluster.kill(number).await {
             return Err(not_running(number));
         }
@@ -147,6 +161,7 @@ impl Control {
     }
 
     async fn stop(&self, number: usize) -> Result<String, SqlError> {
+        self.spare().await?;
         match self.cluster.stop(number).await {
             Ok(true) => Ok(format!("node {number} stopped in good order. {}", self.outlook())),
             Ok(false) => Err(not_running(number)),

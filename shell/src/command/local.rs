@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// How long sessions may finish when a node is stopped.
 const GRACE: Duration = Duration::from_secs(2);
+/// Between two looks at the replicas.
+const SETTLE_PAUSE: Duration = Duration::from_millis(50);
 /// Where the addresses of a cluster with directories are kept, so that its nodes find each other again.
 const ADDRESSES: &str = "addresses";
 
@@ -173,6 +175,25 @@ impl Cluster {
     /// The nodes that run.
     pub fn nodes(&self) -> Vec<Node> {
         self.slots().iter().filter_map(|slot| Some(slot.running.as_ref()?.node.clone())).collect()
+    }
+
+    /// Waits until every range has three voters, or as many as there are nodes; false if that takes longer than
+    /// `patience`.
+    pub async fn settle(&self, patience: Duration) -> bool {
+        let wanted = self.voters();
+        let Some(node) = self.nodes().into_iter().next() else { return false };
+        let settled = async {
+            // What cannot be read now is read again: a node that goes takes leaderships with it.
+            while node.wait_for_replicas(wanted).await.is_err() {
+                tokio::time::sleep(SETTLE_PAUSE).await;
+            }
+        };
+        tokio::time::timeout(patience, settled).await.is_ok()
+    }
+
+    /// How many replicas of a range vote once the cluster has settled.
+    pub fn voters(&self) -> usize {
+        self.slots().len().min(3)
     }
 
     /// Starts node `number` again; false if it runs.

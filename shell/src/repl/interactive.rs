@@ -21,8 +21,7 @@ pub fn interact(shell: &mut Shell, history: Option<PathBuf>) -> Result<(), Failu
     let mut editor = editor(shell.schema.clone(), history, shell.terminal.color_stdout());
     loop {
         refresh(shell);
-        let database = shell.connection.as_ref().map_or("", |connection| connection.database()).to_owned();
-        let prompt = StatusPrompt::new(&database, shell.status());
+        let prompt = StatusPrompt::new(&shell.database, shell.status());
         let signal = editor.read_line(&prompt);
         match signal.map_err(|error| Failure::new(Exit::Failed, format!("the terminal cannot be read: {error}")))? {
             Signal::Success(text) if typed(shell, &text) == Some(Stop::Quit) => {

@@ -26,6 +26,7 @@ mod schema;
 mod script;
 mod shell;
 mod split;
+mod waiting;
 
 pub use demo::{DemoControl, Told};
 pub use editor::history_file;

@@ -6,6 +6,7 @@ use super::safety::{Danger, danger};
 use super::script::{Input, Script};
 use super::shell::Shell;
 use super::split::first_words;
+use super::waiting::Waiting;
 use crate::client::{ErrorKind, Flow, Receive, SqlError, Status, fetch};
 use crate::exit::{Exit, Failure};
 use crate::render::{Format, Shown};
@@ -123,10 +124,15 @@ impl Shell {
     /// Runs the statement to its end; an interrupt cancels it, a second one leaves it.
     fn drive(&mut self, sql: &str, out: &mut dyn Receive, copy: CopySource<'_>) -> Result<(), SqlError> {
         let runtime = self.runtime.clone();
+        // Rows of other formats may be on the screen before the statement ends.
+        let grid = matches!(self.settings.format, Format::Box | Format::Table);
+        let shows_waiting = self.options.interactive && self.terminal.stderr && grid;
         let Some(connection) = self.connection.as_mut() else { return Err(SqlError::connection("no connection")) };
         let canceller = connection.canceller();
         self.running.store(true, Ordering::Release);
+        let waiting = Waiting::begin(&runtime, shows_waiting);
         let result = runtime.block_on(interruptible(canceller, connection.run(sql, out)));
+        waiting.end(&runtime);
         self.running.store(false, Ordering::Release);
         match result {
             None => {
@@ -241,26 +247,27 @@ impl Shell {
 }
 
 /// Waits for `work`; the first interrupt cancels it, the second leaves it (`None`).
+///
+/// Interrupts are taken by a task of their own, because `work` may compute for long without giving way.
 pub(super) async fn interruptible<T>(
     canceller: crate::client::Canceller,
     work: impl Future<Output = Result<T, SqlError>>,
 ) -> Option<Result<T, SqlError>> {
-    let mut work = std::pin::pin!(work);
-    let mut cancelled = false;
-    loop {
-        tokio::select! {
-            done = &mut work => return Some(done),
-            pressed = tokio::signal::ctrl_c() => match pressed {
-                Ok(()) if cancelled => return None,
-                Ok(()) => {
-                    cancelled = true;
-                    canceller.cancel().await;
-                }
-                // Without signals there is no way to cancel.
-                Err(_) => return Some(work.await),
-            },
+    let (leave, left) = tokio::sync::oneshot::channel();
+    let interrupts = tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            canceller.cancel().await;
+            if tokio::signal::ctrl_c().await.is_ok() && leave.send(()).is_err() {
+                tracing::debug!("the statement ended before it was left");
+            }
         }
-    }
+    });
+    let done = tokio::select! {
+        done = work => Some(done),
+        Ok(()) = left => None,
+    };
+    interrupts.abort();
+    done
 }
 
 fn left_behind() -> SqlError {

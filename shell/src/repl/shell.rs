@@ -50,6 +50,8 @@ pub struct Shell {
     pub(super) runtime: Handle,
     pub(super) connector: Arc<dyn Connector>,
     pub(super) connection: Option<Box<dyn Connection>>,
+    /// The database of the session, or of the last one.
+    pub(super) database: String,
     pub(super) options: Options,
     pub(super) settings: Settings,
     pub(super) terminal: Terminal,
@@ -89,6 +91,7 @@ impl Shell {
             runtime,
             connector,
             connection: None,
+            database: String::new(),
             options,
             settings,
             terminal,
@@ -116,10 +119,16 @@ impl Shell {
     pub(super) fn reconnect(&mut self, database: Option<&str>) -> Result<(), SqlError> {
         let runtime = self.runtime.clone();
         let connector = self.connector.clone();
-        let mut fresh = runtime.block_on(connector.connect(database))?;
+        let mut fresh = runtime.block_on(async {
+            tokio::select! {
+                fresh = connector.connect(database) => fresh,
+                Ok(()) = tokio::signal::ctrl_c() => Err(interrupted()),
+            }
+        })?;
         for statement in &self.options.setup {
             runtime.block_on(crate::client::fetch(fresh.as_mut(), statement))?;
         }
+        fresh.database().clone_into(&mut self.database);
         if let Some(mut old) = self.connection.replace(fresh) {
             runtime.block_on(old.close());
         }
@@ -131,8 +140,9 @@ impl Shell {
     /// The session; a new one if the old one was lost.
     pub(super) fn session(&mut self) -> Result<&mut Box<dyn Connection>, SqlError> {
         if self.connection.as_ref().is_none_or(|connection| connection.is_closed()) {
-            let database = self.connection.take().map(|old| old.database().to_owned());
-            self.reconnect(database.as_deref())?;
+            self.connection = None;
+            let database = self.database.clone();
+            self.reconnect(Some(&database))?;
             if self.options.interactive {
                 self.tell("The connection was lost; this is a new one. What was not committed is gone.");
             }
@@ -219,6 +229,12 @@ impl Shell {
             self.runtime.block_on(connection.close());
         }
     }
+}
+
+fn interrupted() -> SqlError {
+    let mut error = SqlError::usage("interrupted while connecting");
+    error.sqlstate = Some("57014".to_owned());
+    error
 }
 
 impl std::fmt::Debug for Shell {

@@ -202,3 +202,92 @@ id
 3
 4
 SELECT 2
+
+-- Lists of values read by points: IN, OR, ANY, with repetitions and NULLs among them.
+CREATE TABLE points (id int PRIMARY KEY, k int, name text)
+----
+CREATE TABLE
+
+CREATE INDEX points_k ON points (k)
+----
+CREATE INDEX
+
+INSERT INTO points SELECT i, i % 5, 'n' || i FROM generate_series(1, 20) AS i
+----
+INSERT 0 20
+
+SELECT id, name FROM points WHERE id IN (7, 3, 7, NULL, 99)
+----
+id | name
+3 | n3
+7 | n7
+SELECT 2
+
+SELECT id FROM points WHERE id = 4 OR 2 = id OR id IN (9, 11) ORDER BY id DESC
+----
+id
+11
+9
+4
+2
+SELECT 4
+
+SELECT id, name FROM points WHERE k IN (4, 0) ORDER BY id LIMIT 3
+----
+id | name
+4 | n4
+5 | n5
+9 | n9
+SELECT 3
+
+PREPARE by_id (int[]) AS SELECT id, name FROM points WHERE id = ANY ($1)
+----
+PREPARE
+
+EXECUTE by_id ('{5,1,NULL,5,77}')
+----
+id | name
+1 | n1
+5 | n5
+SELECT 2
+
+EXECUTE by_id ('{}')
+----
+id | name
+SELECT 0
+
+EXECUTE by_id (NULL)
+----
+id | name
+SELECT 0
+
+PREPARE by_k (bigint[]) AS SELECT count(*), min(id) FROM points WHERE k = ANY ($1)
+----
+PREPARE
+
+EXECUTE by_k ('{1,2}')
+----
+count | min
+8 | 1
+SELECT 1
+
+EXPLAIN (COSTS OFF) SELECT name FROM points WHERE k IN (1, 2, 3)
+----
+QUERY PLAN
+Index Scan using points_k on points
+  Index Cond: ((k = 1) OR (k = 2) OR (k = 3))
+EXPLAIN
+
+UPDATE points SET name = 'hit' WHERE id = ANY ('{1,2}'::int[])
+----
+UPDATE 2
+
+DELETE FROM points WHERE k = 1 OR k = 2
+----
+DELETE 8
+
+SELECT count(*) FROM points
+----
+count
+12
+SELECT 1

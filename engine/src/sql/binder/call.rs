@@ -4,6 +4,7 @@ use super::functions::{self, Choice};
 use super::{Binder, scope};
 use crate::error::{Error, Result, SqlState};
 use crate::sql::catalog::closest;
+use crate::sql::catalog::system::QUORATE;
 use crate::sql::plan::{AggregateCall, AggregateFunction, Expr, Function, SortKey, TableFunction};
 use crate::sql::types::{CastKind, Type};
 use sqlparser::ast::{self, Spanned};
@@ -240,12 +241,14 @@ impl Binder<'_> {
     fn call_parts<'a>(&self, function: &'a ast::Function) -> Result<Call<'a>> {
         let span = scope::name_span(&function.name);
         let mut parts = scope::name_parts(&function.name)?;
-        let name = parts.pop().unwrap_or_default();
-        if let Some(schema) = parts.pop()
-            && !matches!(schema.as_str(), "pg_catalog" | "information_schema" | "quorate")
-        {
-            let message = format!("function {schema}.{name} does not exist");
-            return self.fail(SqlState::UNDEFINED_FUNCTION, message, span);
+        let mut name = parts.pop().unwrap_or_default();
+        match parts.pop().as_deref() {
+            None | Some("pg_catalog" | "information_schema") => {}
+            Some(QUORATE) => name = format!("{QUORATE}.{name}"),
+            Some(schema) => {
+                let message = format!("function {schema}.{name} does not exist");
+                return self.fail(SqlState::UNDEFINED_FUNCTION, message, span);
+            }
         }
         let mut call = Call { name, args: Vec::new(), star: false, distinct: false, order_by: &[], filter: None, span };
         call.filter = function.filter.as_deref();

@@ -39,6 +39,7 @@ mod subquery;
 mod update;
 
 use crate::error::{Error, Result, SqlState};
+use crate::sql::catalog::system;
 use crate::sql::catalog::{CatalogView, ColumnId, SearchPath, TableId};
 use crate::sql::optimizer::logical::{Col, ColId, Query, Rel};
 use crate::sql::parser::{CopySource, Places, Statement, StatementKind};
@@ -270,28 +271,13 @@ impl<'a> Binder<'a> {
     fn show_ranges(&mut self, table: Option<&ast::ObjectName>) -> Result<Bound> {
         let table = table.map(|name| self.table_named(name)).transpose()?;
         self.tag = "SHOW";
-        let list = Type::Text;
-        self.result = Some(fixed_columns(&[
-            ("range_id", Type::Int8),
-            ("start_key", Type::Text),
-            ("end_key", Type::Text),
-            ("table_name", Type::Text),
-            ("leaseholder", Type::Int8),
-            ("replicas", list),
-        ]));
+        self.result = Some(columns_of_system("ranges"));
         Ok(Bound::Body(plan::PlanBody::ShowRanges { table }))
     }
 
     fn show_nodes(&mut self) -> Result<Bound> {
         self.tag = "SHOW";
-        self.result = Some(fixed_columns(&[
-            ("node_id", Type::Int8),
-            ("address", Type::Text),
-            ("sql_address", Type::Text),
-            ("status", Type::Text),
-            ("ranges", Type::Int8),
-            ("leases", Type::Int8),
-        ]));
+        self.result = Some(columns_of_system("nodes"));
         Ok(Bound::Body(plan::PlanBody::ShowNodes))
     }
 
@@ -307,6 +293,9 @@ impl<'a> Binder<'a> {
     }
 }
 
-fn fixed_columns(columns: &[(&str, Type)]) -> Vec<OutputColumn> {
-    columns.iter().map(|(name, ty)| OutputColumn { name: name.to_string(), ty: ty.clone(), origin: None }).collect()
+/// The columns of a table of the schema `quorate`, for the statement that shows its rows.
+fn columns_of_system(name: &str) -> Vec<OutputColumn> {
+    let table = system::by_name(system::QUORATE_ID, name);
+    let columns = table.iter().flat_map(|table| &table.columns);
+    columns.map(|(name, ty)| OutputColumn { name: (*name).to_owned(), ty: ty.clone(), origin: None }).collect()
 }

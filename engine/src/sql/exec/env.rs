@@ -1,5 +1,6 @@
 //! What the synchronous part of an execution sees: parameters, rows outside, facts of the session.
 
+use super::cluster::{ClusterCall, ClusterInfo};
 use super::regexes::Regexes;
 use super::sequence::Sequences;
 use super::settings::Settings;
@@ -33,6 +34,8 @@ pub struct Facts {
     pub sequences: Arc<Sequences>,
     /// Sequences of this session.
     pub session_sequences: Arc<SessionSequences>,
+    /// Nodes, ranges and join tokens.
+    pub cluster: Arc<dyn ClusterInfo>,
     /// Whether a transaction block is open, so that SET must be undone by a rollback.
     pub in_block: bool,
     /// The id that the transaction reads at.
@@ -73,6 +76,10 @@ pub struct Env {
 pub struct Effects {
     /// `nextval` found no value at hand: fetch some and evaluate again.
     pub wanted_sequence: Option<SequenceId>,
+    /// A function wants this of the cluster: do it and evaluate again.
+    pub wanted_call: Option<ClusterCall>,
+    /// Answers of the cluster to the calls of the row under evaluation, in order; how many of them this attempt took.
+    pub answers: (Vec<Value>, usize),
     /// `setval` to be done: sequence, value, and whether that value counts as taken.
     pub set_sequence: Vec<(SequenceId, i64, bool)>,
     /// `pg_sleep`: microseconds to wait before going on.
@@ -81,6 +88,15 @@ pub struct Effects {
     pub settings: Option<Settings>,
     /// Messages.
     pub notices: Vec<Notice>,
+}
+
+impl Effects {
+    /// Ends the evaluation of a row: its calls of the cluster are over.
+    pub fn forget_answers(&mut self) {
+        if !self.answers.0.is_empty() {
+            self.answers = Default::default();
+        }
+    }
 }
 
 impl Env {

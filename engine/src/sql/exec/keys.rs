@@ -12,11 +12,12 @@
 use super::Env;
 use crate::error::{Error, Result, SqlState};
 use crate::sql::catalog::{Index, Table};
-use crate::sql::plan::{Bound, IndexSpan, Scan};
+use crate::sql::plan::{Bound, Expr, IndexSpan, Scan};
 use crate::sql::row::{self, TableKey};
 use crate::sql::types::{Type, Value};
 use quorate_storage::Span;
 use quorate_storage::keys::prefix_end;
+use std::borrow::Cow;
 
 /// One column of a key.
 #[derive(Clone, Debug)]
@@ -212,6 +213,28 @@ fn covering(scan: &Scan, layout: &IndexLayout) -> Option<Vec<KeyPart>> {
         parts.push(KeyPart { ty: column.ty.clone(), descending: column.descending, slot });
     }
     wanted.iter().all(Option::is_none).then_some(parts)
+}
+
+/// The spans with every array replaced by its elements. NULLs among them equal nothing.
+pub fn elementwise<'s>(spans: &'s [IndexSpan], env: &Env) -> Result<Cow<'s, [IndexSpan]>> {
+    if spans.iter().all(|span| span.any.is_none()) {
+        return Ok(Cow::Borrowed(spans));
+    }
+    let mut out = Vec::new();
+    for span in spans {
+        let Some((place, expr)) = span.any.and_then(|place| Some((place, span.equal.get(place)?))) else {
+            out.push(span.clone());
+            continue;
+        };
+        let value = env.look(expr, &[])?;
+        let Value::Array(array) = &*value else { continue };
+        for element in array.values().iter().filter(|element| !element.is_null()) {
+            let mut one = IndexSpan { any: None, ..span.clone() };
+            one.equal[place] = Expr::literal(element.clone(), array.element_type().clone());
+            out.push(one);
+        }
+    }
+    Ok(Cow::Owned(out))
 }
 
 /// The spans of keys that a scan reads, sorted in scan order and without overlaps.

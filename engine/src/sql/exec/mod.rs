@@ -17,6 +17,7 @@
 //! Invariant: an execution owns everything that it needs besides the transaction, so that a portal can be suspended.
 
 mod aggregate;
+pub mod cluster;
 pub mod copy;
 mod ddl;
 mod dml;

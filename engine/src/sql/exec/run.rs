@@ -44,18 +44,31 @@ impl Context<'_> {
     pub async fn holds(&mut self, condition: &Expr, row: &[Value]) -> Result<bool> {
         loop {
             match self.env.holds(condition, row) {
-                Ok(holds) => return Ok(holds),
+                Ok(holds) => {
+                    self.env.effects.borrow_mut().forget_answers();
+                    return Ok(holds);
+                }
                 Err(error) => self.provide(error).await?,
             }
         }
     }
 
-    /// If evaluation failed only because a sequence had no value at hand, fetches some; otherwise passes the error on.
+    /// If evaluation failed only because a sequence had no value at hand, or because the cluster must be asked, does
+    /// that; otherwise passes the error on.
     pub async fn provide(&mut self, error: Error) -> Result<()> {
-        let wanted = self.env.effects.borrow_mut().wanted_sequence.take();
-        match wanted {
-            Some(id) => sequence::refill(self.client, &self.env.facts, id).await,
-            None => Err(error),
+        let (sequence, call) = {
+            let mut effects = self.env.effects.borrow_mut();
+            effects.answers.1 = 0;
+            (effects.wanted_sequence.take(), effects.wanted_call.take())
+        };
+        match (sequence, call) {
+            (Some(id), _) => sequence::refill(self.client, &self.env.facts, id).await,
+            (None, Some(call)) => {
+                let answer = call.perform(self.env.facts.cluster.as_ref()).await?;
+                self.env.effects.borrow_mut().answers.0.push(answer);
+                Ok(())
+            }
+            (None, None) => Err(error),
         }
     }
 
@@ -63,6 +76,7 @@ impl Context<'_> {
     async fn settle(&mut self) -> Result<()> {
         let (sets, sleep) = {
             let mut effects = self.env.effects.borrow_mut();
+            effects.forget_answers();
             if effects.set_sequence.is_empty() && effects.sleep == 0 {
                 return Ok(());
             }

@@ -2,14 +2,15 @@
 //!
 //! A condition serves an index if it compares a key column with something that is known before the scan starts:
 //! constants, parameters, outer columns, and for a lookup join the columns of the other side. Equalities fix the first
-//! key columns, IN multiplies the spans, and a range bounds the next column. Conditions that serve exactly are used up;
+//! key columns, lists of values (IN, OR of equalities, `= ANY (array)`) multiply the spans, and a range bounds the next
+//! column. Conditions that serve exactly are used up;
 //! all others stay as a filter.
 
 use super::cost;
 use super::logical::{Col, ColId, columns_of};
 use crate::sql::catalog::{Index, IndexId, Table};
 use crate::sql::plan::{Bound, CompareOp, Expr, IndexSpan};
-use crate::sql::types::{CastKind, Type};
+use crate::sql::types::{CastKind, Type, Value};
 use std::collections::BTreeSet;
 
 /// Most spans that IN lists may make.
@@ -62,6 +63,8 @@ pub(super) struct Wish<'a> {
 enum Serves {
     Compare(CompareOp, Expr),
     In(Vec<Expr>),
+    /// Equal to an element of an array that is not known yet.
+    Any(Expr),
 }
 
 /// The cheapest way.
@@ -93,12 +96,49 @@ fn serves(wish: &Wish<'_>, conjunct: &Expr) -> Option<(usize, Serves)> {
             let place = key_column(wish, input)?;
             list.iter().all(|value| is_known(wish, value)).then(|| (place, Serves::In(list.clone())))
         }
+        Expr::Or(parts) => serves_or(wish, parts),
+        Expr::Quantified { op: CompareOp::Eq, left, array, all: false } => {
+            let place = key_column(wish, left)?;
+            is_known(wish, array).then(|| (place, elements(array)))
+        }
         // A boolean column by itself.
         Expr::Column { ty: Type::Bool, .. } => {
             Some((key_column(wish, conjunct)?, Serves::Compare(CompareOp::Eq, Expr::bool(true))))
         }
         _ => None,
     }
+}
+
+/// Alternatives serve a column together if each is a list of values of it.
+fn serves_or(wish: &Wish<'_>, parts: &[Expr]) -> Option<(usize, Serves)> {
+    let mut column = None;
+    let mut values = Vec::new();
+    for part in parts {
+        let (place, serves) = serves(wish, part)?;
+        match serves {
+            Serves::Compare(CompareOp::Eq, value) => values.push(value),
+            Serves::In(list) => values.extend(list),
+            Serves::Compare(..) | Serves::Any(_) => return None,
+        }
+        if *column.get_or_insert(place) != place {
+            return None;
+        }
+    }
+    Some((column?, Serves::In(values)))
+}
+
+/// The elements of an array, if they are written down.
+fn elements(array: &Expr) -> Serves {
+    let list: Vec<Expr> = match array {
+        Expr::Array { elements, .. } if elements.iter().all(|part| !matches!(part.ty(), Type::Array(_))) => {
+            elements.clone()
+        }
+        Expr::Literal { value: Value::Array(array), .. } => {
+            array.values().iter().map(|value| Expr::literal(value.clone(), array.element_type().clone())).collect()
+        }
+        _ => Vec::new(),
+    };
+    if list.is_empty() { Serves::Any(array.clone()) } else { Serves::In(list) }
 }
 
 /// The place of a column of the table; a cast of an integer to a wider one keeps order and key bytes.
@@ -128,6 +168,7 @@ fn path(wish: &Wish<'_>, index: &Index, served: &[Option<(usize, Serves)>]) -> P
     let mut used = Vec::new();
     let mut equal = 0;
     let mut multiplied = false;
+    let mut has_array = false;
     for place in &places {
         if let Some((at, value)) = find_equal(served, *place) {
             spans.iter_mut().for_each(|span| span.equal.push(value.clone()));
@@ -139,6 +180,16 @@ fn path(wish: &Wish<'_>, index: &Index, served: &[Option<(usize, Serves)>]) -> P
             spans = spans.iter().flat_map(|span| list.iter().map(|value| with_equal(span, value))).collect();
             used.push(at);
             multiplied = true;
+        } else if !wish.equal_only
+            && !has_array
+            && let Some((at, array)) = find_any(served, *place)
+        {
+            for span in &mut spans {
+                span.any = Some(span.equal.len());
+                span.equal.push(array.clone());
+            }
+            used.push(at);
+            (multiplied, has_array) = (true, true);
         } else {
             break;
         }
@@ -150,7 +201,7 @@ fn path(wish: &Wish<'_>, index: &Index, served: &[Option<(usize, Serves)>]) -> P
     {
         bounds = bound_spans(served, *place, &mut spans, &mut used);
     }
-    finish(wish, index, &places, Parts { spans, used, equal, bounds, multiplied })
+    finish(wish, index, &places, Parts { spans, used, equal, bounds, multiplied, has_array })
 }
 
 struct Parts {
@@ -159,10 +210,11 @@ struct Parts {
     equal: usize,
     bounds: usize,
     multiplied: bool,
+    has_array: bool,
 }
 
 fn finish(wish: &Wish<'_>, index: &Index, places: &[usize], parts: Parts) -> Path {
-    let Parts { spans, used, equal, bounds, multiplied } = parts;
+    let Parts { spans, used, equal, bounds, multiplied, has_array } = parts;
     let is_primary = index.id == wish.table.primary.id;
     let primary = wish.table.key_places(&wish.table.primary);
     let needed = needed_with(wish, &used);
@@ -170,8 +222,9 @@ fn finish(wish: &Wish<'_>, index: &Index, places: &[usize], parts: Parts) -> Pat
         |(place, col): (usize, &Col)| !needed.contains(&col.id) || places.contains(&place) || primary.contains(&place);
     let decodes = decodes_exactly(wish, &needed, places) && decodes_exactly(wish, &needed, &primary);
     let fetch = !(is_primary || decodes && wish.columns.iter().enumerate().all(covers));
-    let rows = cost::index_rows(index, equal, bounds) * spans.len() as f64;
-    let is_point = index.unique && equal == places.len() && spans.len() == 1;
+    let values = spans.len() as f64 * if has_array { cost::ARRAY_VALUES } else { 1.0 };
+    let rows = cost::list_rows(cost::index_rows(index, equal, bounds), values);
+    let is_point = index.unique && equal == places.len() && !multiplied;
     let (order, reverse) = provided_order(wish, index, places, equal, multiplied);
     let satisfies = wish.order.is_empty() || satisfied(&order, wish.order);
     let mut read = rows;
@@ -226,6 +279,13 @@ fn find_equal(served: &[Option<(usize, Serves)>], place: usize) -> Option<(usize
 fn find_in(served: &[Option<(usize, Serves)>], place: usize) -> Option<(usize, &[Expr])> {
     served.iter().enumerate().find_map(|(at, serves)| match serves {
         Some((column, Serves::In(list))) if *column == place => Some((at, list.as_slice())),
+        _ => None,
+    })
+}
+
+fn find_any(served: &[Option<(usize, Serves)>], place: usize) -> Option<(usize, &Expr)> {
+    served.iter().enumerate().find_map(|(at, serves)| match serves {
+        Some((column, Serves::Any(array))) if *column == place => Some((at, array)),
         _ => None,
     })
 }

@@ -37,6 +37,15 @@ pub fn index_rows(index: &Index, equal: usize, bounds: usize) -> f64 {
     (TABLE_ROWS * ONE_VALUE.powi(equal as i32) * share).max(1.0)
 }
 
+/// Values that an array is taken to have whose length is not known.
+pub const ARRAY_VALUES: f64 = 10.0;
+
+/// Rows of a list of values, if one has `one` of them. Where several rows may have a value, lists are taken to be short
+/// against all values that there are, however long they look beside a guess.
+pub fn list_rows(one: f64, values: f64) -> f64 {
+    if one <= 1.0 || values < 1.0 { one * values } else { one * (2.0 - 1.0 / values) }
+}
+
 /// Cost of sorting so many rows.
 pub fn sort(rows: f64) -> f64 {
     rows * (rows.max(2.0)).log2() * 0.1

@@ -68,6 +68,7 @@ impl Planner {
         let mut spans = Vec::with_capacity(path.spans.len());
         for span in path.spans {
             spans.push(IndexSpan {
+                any: span.any,
                 equal: self.all_slots(span.equal, known)?,
                 lower: self.bound_slots(span.lower, known)?,
                 upper: self.bound_slots(span.upper, known)?,

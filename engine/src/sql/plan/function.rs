@@ -306,8 +306,10 @@ pub enum Function {
     TerminateBackend,
     /// pg_blocking_pids.
     BlockingPids,
-    /// quorate.txn_status(id).
-    TransactionStatus,
+    /// quorate.create_join_token().
+    CreateJoinToken,
+    /// quorate.revoke_join_token(id).
+    RevokeJoinToken,
     // Catalog.
     /// format_type(oid, typmod) (not strict).
     FormatType,
@@ -464,6 +466,8 @@ impl Function {
                 | AdvisoryUnlockAll
                 | CancelBackend
                 | TerminateBackend
+                | CreateJoinToken
+                | RevokeJoinToken
         )
     }
 }

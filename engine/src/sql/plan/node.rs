@@ -287,6 +287,8 @@ pub struct Scan {
 pub struct IndexSpan {
     /// Values of the first key columns.
     pub equal: Vec<Expr>,
+    /// The place in `equal` of an array: the column equals one of its elements, each of which makes a span of its own.
+    pub any: Option<usize>,
     /// Lower bound of the next key column (the smaller value, whether or not the column is descending).
     pub lower: Bound,
     /// Upper bound of the next key column.

@@ -104,8 +104,11 @@ pub(super) fn show_index_condition(scan: &Scan, known: &Names, outer: &[Names]) 
 }
 
 fn show_span(span: &IndexSpan, names: &[String], known: &Names, outer: &[Names]) -> String {
-    let mut parts: Vec<String> =
-        span.equal.iter().zip(names).map(|(value, name)| format!("({name} = {})", show(value, known, outer))).collect();
+    let equal = span.equal.iter().zip(names).enumerate().map(|(place, (value, name))| {
+        let value = show(value, known, outer);
+        if span.any == Some(place) { format!("({name} = ANY ({value}))") } else { format!("({name} = {value})") }
+    });
+    let mut parts: Vec<String> = equal.collect();
     let next = names.get(span.equal.len()).map_or("?", String::as_str);
     for (bound, inclusive, exclusive) in [(&span.lower, ">=", ">"), (&span.upper, "<=", "<")] {
         match bound {

@@ -135,7 +135,7 @@ fn pace(text: &str) -> Result<Pace, String> {
 pub fn run(context: &Context, args: BenchArgs) -> Result<(), Failure> {
     let What::Tpcc(args) = args.what;
     let runtime = runtime()?;
-    let prepared = target::Prepared::open(&runtime, &args)?;
+    let prepared = target::Prepared::open(context, &runtime, &args)?;
     let done = runtime.block_on(steps::run(context, &args, &prepared.target));
     done.and(prepared.close(&runtime))
 }

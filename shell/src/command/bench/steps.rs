@@ -105,7 +105,7 @@ fn failure(error: TargetError) -> Failure {
     Failure::new(exit, error.to_string())
 }
 
-fn say(context: &Context, text: &str) {
+pub(super) fn say(context: &Context, text: &str) {
     if !context.global.quiet {
         eprintln!("{text}");
     }

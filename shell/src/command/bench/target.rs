@@ -1,13 +1,20 @@
 //! What is measured: servers by URL, or nodes that this process starts.
 
+use super::super::Context;
 use super::super::local::{Cluster, Keep};
+use super::steps::say;
 use super::{Step, TpccArgs};
 use crate::client::is_url;
 use crate::exit::{Exit, Failure};
 use quorate_bench::target::{Embedded, Postgres, Target};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Runtime;
+use tokio::time::Instant;
+
+/// How long the nodes of this process may take to have their replicas.
+const SETTLING: Duration = Duration::from_secs(30);
 
 /// A target that is ready.
 pub(super) struct Prepared {
@@ -18,7 +25,7 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn open(runtime: &Runtime, args: &TpccArgs) -> Result<Prepared, Failure> {
+    pub(super) fn open(context: &Context, runtime: &Runtime, args: &TpccArgs) -> Result<Prepared, Failure> {
         if !args.url.is_empty() {
             return servers(args);
         }
@@ -34,8 +41,15 @@ impl Prepared {
         let count = usize::try_from(args.nodes).unwrap_or(1);
         let started = runtime.block_on(Cluster::start(count, &keep, false));
         let cluster = started.map_err(|error| Failure::of_start(&error))?;
-        let target = Embedded::new(&cluster.nodes(), description(count, args));
-        Ok(Prepared { target: Arc::new(target), cluster: Some(cluster), temporary })
+        let settled = runtime.block_on(settle(context, &cluster));
+        let target = Arc::new(Embedded::new(&cluster.nodes(), description(count, args)));
+        let prepared = Prepared { target, cluster: Some(cluster), temporary };
+        if settled {
+            return Ok(prepared);
+        }
+        prepared.close(runtime)?;
+        let message = format!("the replicas of {count} nodes were not made within {SETTLING:?}");
+        Err(Failure::new(Exit::TimedOut, message))
     }
 
     /// Stops what was started here.
@@ -50,6 +64,20 @@ impl Prepared {
         }
         stopped
     }
+}
+
+/// Waits until the loss of a node would lose nothing, so that what is measured is replicated.
+async fn settle(context: &Context, cluster: &Cluster) -> bool {
+    let voters = cluster.voters();
+    if voters > 1 {
+        say(context, &format!("waiting until every range has {voters} voters"));
+    }
+    let started = Instant::now();
+    let settled = cluster.settle(SETTLING).await;
+    if settled && voters > 1 {
+        say(context, &format!("every range has {voters} voters after {:.1} s", started.elapsed().as_secs_f64()));
+    }
+    settled
 }
 
 fn servers(args: &TpccArgs) -> Result<Prepared, Failure> {

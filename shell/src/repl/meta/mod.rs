@@ -147,8 +147,8 @@ fn words(text: &str) -> Vec<String> {
 }
 
 fn connect(shell: &mut Shell, database: Option<&str>) -> Result<(), SqlError> {
-    let current = shell.connection.as_ref().map(|connection| connection.database().to_owned());
-    shell.reconnect(database.or(current.as_deref()))?;
+    let current = shell.database.clone();
+    shell.reconnect(Some(database.unwrap_or(&current)))?;
     if shell.options.interactive { conninfo(shell) } else { Ok(()) }
 }
 
@@ -194,7 +194,8 @@ fn demo(shell: &mut Shell, args: &[&str]) -> Result<(), SqlError> {
     if told.session_lost {
         // Its node is gone: there is nobody to say good-bye to.
         shell.connection = None;
-        shell.reconnect(None)?;
+        let database = shell.database.clone();
+        shell.reconnect(Some(&database))?;
     }
     Ok(())
 }

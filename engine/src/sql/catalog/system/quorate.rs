@@ -1,8 +1,8 @@
 //! The tables of the schema `quorate`: what this database knows of itself, in the form of the other system tables.
 
 pub(super) const TABLES: &[&str] = &[
-    "nodes 12800 v node_id:int8 address:text sql_address:text is_live:bool ranges:int8 leases:int8",
-    "ranges 12801 v range_id:int8 start_key:bytea end_key:bytea start_pretty:text end_pretty:text table_name:name \
-     replicas:int8[] leaseholder:int8 generation:int8",
-    "in_doubt 12802 v txn_id:text range_id:int8 state:text participants:int8",
+    "nodes 12800 v node_id:int8 address:text sql_address:text status:text ranges:int8 leases:int8 version:text",
+    "ranges 12801 v range_id:int8 start_key:text end_key:text table_name:text lease_holder:int8 replicas:int8[] \
+     learners:int8[]",
+    "join_tokens 12802 v id:text state:text expires_at:timestamptz",
 ];

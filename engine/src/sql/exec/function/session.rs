@@ -3,6 +3,7 @@
 use super::{Call, text, text_value};
 use crate::error::{Error, Result, SqlState};
 use crate::sql::catalog::SequenceId;
+use crate::sql::exec::cluster::{ClusterCall, call_is_misplaced};
 use crate::sql::exec::settings::table::SERVER_VERSION;
 use crate::sql::exec::settings::unknown_setting;
 use crate::sql::plan::Function;
@@ -44,6 +45,10 @@ pub fn call(call: &Call<'_>) -> Option<Result<Value>> {
             let micros = (call.float(0).max(0.0) * 1e6).min(86_400e6) as u64;
             call.env.effects.borrow_mut().sleep += micros;
             Ok(text_value(""))
+        }
+        F::CreateJoinToken => ask_cluster(call, ClusterCall::CreateJoinToken, "create_join_token()"),
+        F::RevokeJoinToken => {
+            ask_cluster(call, ClusterCall::RevokeJoinToken(call.text(0).to_owned()), "revoke_join_token(id)")
         }
         F::TypeOf => Ok(type_of(call)),
         F::TxidCurrent => Ok(Value::Int8(i64::try_from(facts.read_id).unwrap_or(i64::MAX))),
@@ -97,6 +102,18 @@ fn next_value(call: &Call<'_>) -> Result<Value> {
             Err(Error::unsupported("nextval is not supported here", "Call it in the select list or in VALUES."))
         }
     }
+}
+
+/// The cluster's answer if it was asked already, or a wish to ask it.
+fn ask_cluster(call: &Call<'_>, wanted: ClusterCall, function: &str) -> Result<Value> {
+    let mut effects = call.env.effects.borrow_mut();
+    let (answers, taken) = &mut effects.answers;
+    if let Some(answer) = answers.get(*taken) {
+        *taken += 1;
+        return Ok(answer.clone());
+    }
+    effects.wanted_call = Some(wanted);
+    Err(call_is_misplaced(function))
 }
 
 fn current_value(call: &Call<'_>) -> Result<Value> {

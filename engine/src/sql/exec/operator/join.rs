@@ -121,6 +121,7 @@ impl NestedLoop {
                 break;
             };
             for row in batch {
+                super::give_way().await;
                 if *lateral {
                     self.lateral(&pairing, row, &mut out, context).await?;
                 } else {

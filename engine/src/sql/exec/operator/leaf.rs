@@ -34,7 +34,7 @@ impl Leaf {
             }
             _ if std::mem::replace(&mut self.place, 1) > 0 => Ok(None),
             Step::VirtualScan(table, columns) => {
-                let rows = virtual_tables::rows(table, context.env)?;
+                let rows = virtual_tables::rows(table, context.env).await?;
                 let pick = |row: Row| columns.iter().map(|place| row[*place].clone()).collect();
                 Ok(some_rows(rows.into_iter().map(pick).collect()))
             }

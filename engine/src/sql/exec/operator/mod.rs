@@ -71,7 +71,10 @@ impl Operator {
     pub fn next<'s>(&'s mut self, context: &'s mut Context<'_>) -> BoxFuture<'s, Result<Option<Vec<Row>>>> {
         match &mut self.0 {
             State::Scan(operator) => Box::pin(operator.next(context)),
-            State::Leaf(operator) => Box::pin(operator.next(context)),
+            State::Leaf(operator) => Box::pin(async move {
+                give_way().await;
+                operator.next(context).await
+            }),
             State::Rowwise(operator) => Box::pin(operator.next(context)),
             State::Limit(operator) => Box::pin(operator.next(context)),
             State::NestedLoop(operator) => Box::pin(operator.next(context)),
@@ -92,6 +95,12 @@ impl Operator {
         }
         Ok(rows)
     }
+}
+
+/// Lets others run now and then: a statement that waits for nothing must still be cancelled, and must not keep its
+/// thread from other sessions.
+async fn give_way() {
+    tokio::task::coop::consume_budget().await;
 }
 
 /// The end, instead of an empty batch.

@@ -9,7 +9,7 @@
 //! Locks: a primary scan without residual filter locks in the read itself. Otherwise rows are read first and those that
 //! pass the filter are locked and read again, since their newest versions may differ.
 
-use super::super::keys::{ScanLayout, point_key, scan_spans};
+use super::super::keys::{ScanLayout, elementwise, point_key, scan_spans};
 use super::super::program::{Step, Tree};
 use super::super::{Context, Row};
 use super::some_rows;
@@ -58,6 +58,7 @@ impl ScanOperator {
             }
         }
         while self.left != Some(0) {
+            super::give_way().await;
             let Some(span) = self.spans.pop_front() else { return Ok(None) };
             let rows = self.read_page(scan, layout, span, context).await?;
             if !rows.is_empty() {
@@ -80,21 +81,23 @@ impl ScanOperator {
         if full && layout.is_primary {
             return self.get_points(scan, layout, context).await.map(Some);
         }
-        self.spans = scan_spans(&layout.index, &scan.spans, scan.reverse, context.env)?.into();
+        let spans = elementwise(&scan.spans, context.env)?;
+        self.spans = scan_spans(&layout.index, &spans, scan.reverse, context.env)?.into();
         Ok(None)
     }
 
     async fn get_points(&mut self, scan: &Scan, layout: &ScanLayout, context: &mut Context<'_>) -> Result<Vec<Row>> {
         let lock = lock_request(scan.lock);
-        if let [span] = scan.spans.as_slice() {
+        let spans = elementwise(&scan.spans, context.env)?;
+        if let [span] = &*spans {
             let Some(key) = point_key(&layout.index, span, context.env)? else { return Ok(Vec::new()) };
             let Some(value) = context.txn.get(&key, lock).await? else { return Ok(Vec::new()) };
             let row = layout.decode_row(&value)?;
             let keep = passes(scan, &row, context).await?;
             return Ok(if keep { vec![row] } else { Vec::new() });
         }
-        let mut keys = Vec::with_capacity(scan.spans.len());
-        for span in &scan.spans {
+        let mut keys = Vec::with_capacity(spans.len());
+        for span in spans.iter() {
             keys.extend(point_key(&layout.index, span, context.env)?);
         }
         keys.sort();

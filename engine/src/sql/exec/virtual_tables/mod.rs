@@ -1,4 +1,4 @@
-//! Rows of system tables, made from the catalog when they are read.
+//! Rows of system tables, made from the catalog when they are read; those of the schema `quorate` come from the cluster.
 //!
 //! ```text
 //!   relations.rs    pg_class, pg_attribute, pg_attrdef, pg_index, pg_constraint, pg_sequence, pg_tables, pg_indexes
@@ -14,25 +14,28 @@ mod information;
 mod objects;
 mod relations;
 
-use super::{Env, Row};
-use crate::error::{Error, Result};
+use super::{Env, Row, cluster};
+use crate::error::Result;
 use crate::sql::catalog::{VirtualTable, store, system};
 use crate::sql::types::{Text, Value};
 
 /// All rows of a system table.
-pub fn rows(table: &VirtualTable, env: &Env) -> Result<Vec<Row>> {
+pub async fn rows(table: &VirtualTable, env: &mut Env) -> Result<Vec<Row>> {
+    if table.schema == system::QUORATE_ID {
+        let facts = env.facts.clone();
+        return cluster::rows(table.name, facts.cluster.as_ref(), &facts.catalog).await;
+    }
+    Ok(catalog_rows(table, env))
+}
+
+fn catalog_rows(table: &VirtualTable, env: &Env) -> Vec<Row> {
     let mut rows = Rows { table, rows: Vec::new() };
     if table.schema == system::INFORMATION_SCHEMA_ID {
         information::fill(&mut rows, env);
-    } else if table.schema == system::QUORATE_ID {
-        return Err(Error::unsupported(
-            format!("system table \"quorate.{}\" is not supported", table.name),
-            "Use SHOW NODES and SHOW RANGES.",
-        ));
     } else if !relations::fill(&mut rows, env) {
         objects::fill(&mut rows, env);
     }
-    Ok(rows.rows)
+    rows.rows
 }
 
 /// Rows under way; columns are set by name, and NULL otherwise.

@@ -1,0 +1,226 @@
+//! The cluster as SQL sees it: what may be asked of it, and the rows of `quorate.*`, SHOW NODES and SHOW RANGES.
+//!
+//! ```text
+//!   quorate.nodes         one row per member                          SHOW NODES
+//!   quorate.ranges        one row per range, keys in readable form    SHOW RANGES [FROM TABLE t]
+//!   quorate.join_tokens   one row per token ever made
+//! ```
+//! Keys are shown as `/table/index/value/...`, where names are known.
+//!
+//! Invariant: rows have the columns that the catalog defines for the table, in its order.
+
+use super::{Row, wall_to_pg};
+use crate::error::{Error, Result, SqlState};
+use crate::sql::catalog::{CatalogView, Index, IndexId, Table, TableId};
+use crate::sql::row::{TableKey, decode_key};
+use crate::sql::types::{Array, Text, Type, Value};
+use async_trait::async_trait;
+use quorate_storage::Span;
+use quorate_storage::keys::{DIRECTORY_PREFIX, END_PREFIX};
+use std::sync::Arc;
+
+/// A node as `SHOW NODES` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// Its id.
+    pub id: u64,
+    /// Where other nodes reach it.
+    pub address: String,
+    /// Where SQL clients reach it, if it listens.
+    pub sql_address: Option<String>,
+    /// Whether it answered lately.
+    pub live: bool,
+    /// Replicas that it holds.
+    pub replicas: u64,
+    /// Ranges that it leads.
+    pub leases: u64,
+    /// Its release.
+    pub version: String,
+}
+
+/// A range as `SHOW RANGES` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RangeStatus {
+    /// Its id.
+    pub id: u64,
+    /// Its keys.
+    pub span: Span,
+    /// The node that leads it, if one is known.
+    pub leaseholder: Option<u64>,
+    /// The nodes whose replicas vote, in order.
+    pub voters: Vec<u64>,
+    /// The nodes whose replicas do not vote, in order.
+    pub learners: Vec<u64>,
+}
+
+/// The cluster as sessions see it; implemented by the node, which SQL never sees.
+#[async_trait]
+pub trait ClusterInfo: Send + Sync {
+    /// The id of this node.
+    fn node_id(&self) -> u64;
+    /// All nodes, by id.
+    async fn nodes(&self) -> Result<Vec<NodeStatus>>;
+    /// The ranges that share a key with `span`, by key.
+    async fn ranges(&self, span: &Span) -> Result<Vec<RangeStatus>>;
+    /// Makes `key` the first key of a range. Nothing happens if it is already.
+    async fn split_at(&self, key: Vec<u8>) -> Result<()>;
+    /// Makes a one-time token with which a node can join.
+    async fn create_join_token(&self) -> Result<String>;
+    /// Id (hexadecimal), state and expiry (Unix time, microseconds) of every token.
+    async fn join_tokens(&self) -> Result<Vec<(String, String, u64)>>;
+    /// Makes a token useless; `false` if there is none with this id.
+    async fn revoke_join_token(&self, id: &str) -> Result<bool>;
+}
+
+/// What a function asks of the cluster while it is evaluated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClusterCall {
+    /// `quorate.create_join_token()`
+    CreateJoinToken,
+    /// `quorate.revoke_join_token(id)`
+    RevokeJoinToken(String),
+}
+
+impl ClusterCall {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Those of the cluster.
+    pub async fn perform(&self, cluster: &dyn ClusterInfo) -> Result<Value> {
+        match self {
+            ClusterCall::CreateJoinToken => cluster.create_join_token().await.map(text),
+            ClusterCall::RevokeJoinToken(id) => cluster.revoke_join_token(id).await.map(Value::Bool),
+        }
+    }
+}
+
+/// All keys, those of the system's own ranges among them.
+fn every_key() -> Span {
+    Span::new([DIRECTORY_PREFIX], [END_PREFIX])
+}
+
+/// The rows of a table of the schema `quorate`.
+///
+/// # Errors
+/// Those of the cluster; 0A000 for a table without rows of its own.
+pub async fn rows(name: &str, cluster: &dyn ClusterInfo, view: &CatalogView) -> Result<Vec<Row>> {
+    match name {
+        "nodes" => node_rows(cluster).await,
+        "ranges" => range_rows(cluster, view, None).await,
+        "join_tokens" => token_rows(cluster).await,
+        _ => Err(Error::internal(format!("the system table \"quorate.{name}\" has no rows"))),
+    }
+}
+
+/// Rows of `quorate.nodes`.
+///
+/// # Errors
+/// Those of the cluster.
+pub async fn node_rows(cluster: &dyn ClusterInfo) -> Result<Vec<Row>> {
+    let row = |node: NodeStatus| {
+        vec![
+            number(node.id),
+            text(node.address),
+            node.sql_address.map_or(Value::Null, text),
+            text(if node.live { "live" } else { "down" }),
+            number(node.replicas),
+            number(node.leases),
+            text(node.version),
+        ]
+    };
+    Ok(cluster.nodes().await?.into_iter().map(row).collect())
+}
+
+/// Rows of `quorate.ranges`, of one table or of all.
+///
+/// # Errors
+/// Those of the cluster.
+pub async fn range_rows(cluster: &dyn ClusterInfo, view: &CatalogView, table: Option<&Table>) -> Result<Vec<Row>> {
+    let span = table.map_or_else(every_key, |table| TableKey::table_span(table.id.0));
+    let row = |range: RangeStatus| {
+        vec![
+            number(range.id),
+            text(show_key(view, &range.span.start)),
+            text(show_key(view, &range.span.end)),
+            tables_of(view, &range.span).map_or(Value::Null, text),
+            range.leaseholder.map_or(Value::Null, number),
+            numbers(range.voters),
+            numbers(range.learners),
+        ]
+    };
+    Ok(cluster.ranges(&span).await?.into_iter().map(row).collect())
+}
+
+/// Rows of `quorate.join_tokens`.
+async fn token_rows(cluster: &dyn ClusterInfo) -> Result<Vec<Row>> {
+    let row = |(id, state, expires_at)| vec![text(id), text(state), Value::Timestamptz(wall_to_pg(expires_at))];
+    Ok(cluster.join_tokens().await?.into_iter().map(row).collect())
+}
+
+/// What evaluation answers when a call of the cluster cannot be made where it stands.
+pub fn call_is_misplaced(function: &str) -> Error {
+    Error::new(SqlState::FEATURE_NOT_SUPPORTED, format!("quorate.{function} is not supported here"))
+        .with_hint(format!("Use it alone: SELECT quorate.{function}."))
+}
+
+fn text(text: impl Into<Text>) -> Value {
+    Value::Text(text.into())
+}
+
+fn number(number: u64) -> Value {
+    Value::Int8(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn numbers(all: Vec<u64>) -> Value {
+    Value::Array(Arc::new(Array::new(Type::Int8, all.into_iter().map(number).collect())))
+}
+
+/// `/table/index/values` of a key.
+fn show_key(view: &CatalogView, key: &[u8]) -> String {
+    let Some((table, index, rest)) = TableKey::parse(key) else {
+        return key.iter().map(|byte| format!("{byte:02x}")).collect();
+    };
+    let found = view.table(TableId(table));
+    let name = found.map_or_else(|| table.to_string(), |table| table.name.clone());
+    let found = found.and_then(|table| Some((table, table.index(IndexId(index))?)));
+    let index_name = found.map_or_else(|| index.to_string(), |(_, index)| index.name.clone());
+    let values = found.map_or_else(|| hex(rest), |(table, index)| show_columns(table, index, rest));
+    format!("/{name}/{index_name}{values}")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        return String::new();
+    }
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("/0x{digits}")
+}
+
+fn show_columns(table: &Table, index: &Index, mut rest: &[u8]) -> String {
+    let mut out = String::new();
+    for key in &index.columns {
+        let Some(column) = table.column(key.column).filter(|_| !rest.is_empty()) else { break };
+        match decode_key(&mut rest, &column.ty, key.descending) {
+            Ok(value) if value.is_null() => out.push_str("/NULL"),
+            Ok(value) => {
+                out.push('/');
+                out.push_str(&value.to_text(&Default::default()));
+            }
+            Err(_) => {
+                out.push_str(&hex(rest));
+                break;
+            }
+        }
+    }
+    out
+}
+
+/// Names of the tables with keys in the span.
+fn tables_of(view: &CatalogView, span: &Span) -> Option<String> {
+    let names: Vec<String> = view
+        .tables()
+        .filter(|table| table.all_indexes().any(|index| TableKey::span(table.id.0, index.id.0).overlaps(span)))
+        .map(|table| table.name.clone())
+        .collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
