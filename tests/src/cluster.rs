@@ -43,7 +43,7 @@ impl Cluster {
         for _ in 0..600 {
             let everything = quorate_storage::Span::new([0x00], [0xff]);
             let ranges = node.gateway().cluster.ranges(&everything).await?;
-            if ranges.len() >= 4 && ranges.iter().all(|range| range.replicas.len() - range.learners.len() >= voters) {
+            if ranges.len() >= 4 && ranges.iter().all(|range| range.voters.len() >= voters) {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
