@@ -23,6 +23,7 @@ quorate=$PWD/target/release/quorate
 pg=$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)
 dir=$(mktemp -d /var/tmp/ratios.XXXXXX)
 chmod 755 "$dir"
+chown postgres "$dir" # its sockets lie here
 pids=()
 
 as_postgres() { su postgres -c "$*"; }
