@@ -7,6 +7,7 @@
 //! ```
 //! Statements that change rows run to their end, and commit if they stand alone, before a row of theirs is shown.
 
+use super::cancel::CancelHandle;
 use super::prepared::{Planned, Prepared, writes};
 use super::{ColumnDesc, CommandTag, CopyFormat, CopyIn, Fetch, Row, Session};
 use crate::error::{Error, SqlState};
@@ -14,8 +15,10 @@ use crate::sql::exec::{DdlContext, Outcome, Run, copy, run_ddl, wants_restart};
 use crate::sql::parser::StatementKind;
 use crate::sql::plan::{Plan, PlanBody};
 use crate::sql::types::{Type, Value};
+use quorate_net::runtime::Runtime;
 use quorate_txn::Mark;
 use std::collections::VecDeque;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +47,8 @@ pub struct Execution {
     run: Option<Box<Run>>,
     mode: ExecuteMode,
     serial: u64,
+    /// What `statement_timeout` leaves for the work to come; the client's own time between fetches does not count.
+    left: Option<Duration>,
     copy_in: Option<Box<CopyIn>>,
     copy_layout: Option<copy::Layout>,
     header: Option<Vec<String>>,
@@ -61,6 +66,7 @@ impl Execution {
             run: None,
             mode: ExecuteMode::Autocommit,
             serial: 0,
+            left: None,
             copy_in: None,
             copy_layout: None,
             header: None,
@@ -167,10 +173,12 @@ impl Session {
             self.commit_block().await?;
         }
         let alone = mode == ExecuteMode::Autocommit && self.block.is_none();
+        let timeout = self.settings.derived().statement_timeout;
+        let mut left = (timeout > 0).then(|| Duration::from_millis(timeout));
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.attempt(prepared, &params, alone).await {
+            match self.attempt(prepared, &params, alone, &mut left).await {
                 Ok(execution) => return Ok(execution),
                 Err(Failed { error, again }) => {
                     if !again || attempt >= ATTEMPTS {
@@ -192,7 +200,13 @@ impl Session {
     }
 
     /// One attempt: runs the statement, and commits it if it stands alone and is over.
-    async fn attempt(&mut self, prepared: &Arc<Prepared>, params: &[Value], alone: bool) -> Result<Execution, Failed> {
+    async fn attempt(
+        &mut self,
+        prepared: &Arc<Prepared>,
+        params: &[Value],
+        alone: bool,
+        left: &mut Option<Duration>,
+    ) -> Result<Execution, Failed> {
         if let Err(error) = self.ensure_transaction().await {
             return Err(self.failed_attempt(None, error, true).await);
         }
@@ -203,7 +217,7 @@ impl Session {
         let mark = self.block.as_ref().and_then(|block| block.txn.as_ref()).map(|txn| txn.mark());
         let result = match self.plan_of(prepared) {
             Ok(planned) => {
-                let attempted = self.guarded(&planned, params).await;
+                let attempted = self.guarded(&planned, params, left).await;
                 attempted.map(|attempted| (planned, attempted))
             }
             Err(error) => Err(error),
@@ -230,7 +244,7 @@ impl Session {
             }
         }
         let mode = if alone { ExecuteMode::Autocommit } else { ExecuteMode::Pipelined };
-        Ok(self.execution(&planned, attempted, mode))
+        Ok(Execution { left: *left, ..self.execution(&planned, attempted, mode) })
     }
 
     /// Decides whether an attempt that failed is made again, and brings the transaction into the state for it.
@@ -262,19 +276,14 @@ impl Session {
     }
 
     /// Runs a statement until it is over or has first rows, unless it is cancelled or takes too long.
-    async fn guarded(&mut self, planned: &Planned, params: &[Value]) -> Result<Attempted, Error> {
-        let cancel = self.cancel.clone();
-        let timeout = self.settings.derived().statement_timeout;
-        let runtime = self.gateway.runtime.clone();
-        let work = self.run(planned, params);
-        tokio::select! {
-            // The work comes last: it may use up what its task may do before it gives way, and a timer that is asked
-            // after that does not answer.
-            biased;
-            () = cancel.requested() => Err(canceled("user request")),
-            () = runtime.sleep(Duration::from_millis(timeout)), if timeout > 0 => Err(canceled("statement timeout")),
-            result = work => result,
-        }
+    async fn guarded(
+        &mut self,
+        planned: &Planned,
+        params: &[Value],
+        left: &mut Option<Duration>,
+    ) -> Result<Attempted, Error> {
+        let (cancel, runtime) = (self.cancel.clone(), self.gateway.runtime.clone());
+        unless_stopped(&cancel, &runtime, left, self.run(planned, params)).await
     }
 
     async fn run(&mut self, planned: &Planned, params: &[Value]) -> Result<Attempted, Error> {
@@ -416,12 +425,8 @@ impl Session {
             execution.run = None;
             return Err(Error::new(SqlState::INVALID_CURSOR_NAME, "portal does not exist: its transaction has ended"));
         }
-        let cancel = self.cancel.clone();
-        let result = tokio::select! {
-            biased;
-            () = cancel.requested() => Err(canceled("user request")),
-            result = self.pull(run) => result,
-        };
+        let (cancel, runtime) = (self.cancel.clone(), self.gateway.runtime.clone());
+        let result = unless_stopped(&cancel, &runtime, &mut execution.left, self.pull(run)).await;
         match result {
             Ok(Outcome::Rows(rows)) => {
                 execution.ready.extend(rows);
@@ -476,6 +481,28 @@ impl Session {
 struct Failed {
     error: Error,
     again: bool,
+}
+
+/// The result of `work`, unless it is cancelled or takes longer than what is `left`, which becomes less by what it took.
+async fn unless_stopped<T>(
+    cancel: &CancelHandle,
+    runtime: &Runtime,
+    left: &mut Option<Duration>,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let began = left.map(|_| runtime.now());
+    let result = tokio::select! {
+        // The work comes last: it may use up what its task may do before it gives way, and a timer that is asked
+        // after that does not answer.
+        biased;
+        () = cancel.requested() => Err(canceled("user request")),
+        () = runtime.sleep(left.unwrap_or_default()), if left.is_some() => Err(canceled("statement timeout")),
+        result = work => result,
+    };
+    if let (Some(left), Some(began)) = (left, began) {
+        *left = left.saturating_sub(runtime.now() - began);
+    }
+    result
 }
 
 fn canceled(why: &str) -> Error {

@@ -14,6 +14,7 @@
 mod compat;
 mod golden;
 mod speed;
+mod timeout;
 
 use super::{ColumnDesc, CommandTag, CopyFormat, Gateway, Notice, ResultSink, Row, Session, StartupParams};
 use crate::error::Error;
