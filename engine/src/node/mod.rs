@@ -49,6 +49,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -88,7 +89,7 @@ pub(crate) struct Inner {
     /// Taken by the first shutdown; held for moments only.
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Why the store stopped by itself, if it did.
-    failure: Arc<Mutex<Option<String>>>,
+    failure: watch::Sender<Option<String>>,
     /// Unlocks the directory when the node is gone.
     directory: Mutex<Option<DataDir>>,
 }
@@ -167,16 +168,16 @@ impl Node {
     /// Why the node stopped itself, if it did: a failed disk, damage.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
-        self.inner.failure.lock().clone()
+        self.inner.failure.borrow().clone()
     }
 
     /// Resolves when the node has stopped itself after a failure.
     pub async fn failed(&self) -> String {
-        loop {
-            if let Some(failure) = self.failure() {
-                return failure;
-            }
-            self.inner.runtime.sleep(std::time::Duration::from_millis(100)).await;
+        let mut seen = self.inner.failure.subscribe();
+        match seen.wait_for(Option::is_some).await {
+            Ok(failure) => failure.clone().unwrap_or_default(),
+            // The sender lives as long as `self`.
+            Err(_) => std::future::pending().await,
         }
     }
 

@@ -26,6 +26,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -46,7 +47,10 @@ pub(super) async fn start(mut options: NodeOptions, runtime: Runtime) -> Result<
             (joined.node, joined.members)
         }
     };
-    let settings = StoreSettings { seed: runtime.random_u64(), ..StoreSettings::default() };
+    // Elections after 1 to 2 s without a leader; few wake-ups while nothing happens.
+    let (heartbeat_ticks, election_ticks) = (3, 10);
+    let settings =
+        StoreSettings { seed: runtime.random_u64(), heartbeat_ticks, election_ticks, ..StoreSettings::default() };
     let engine = opened.engine.clone();
     let mut store = Store::open(id, engine.clone(), opened.log, settings).map_err(storage_error)?;
     let founded = known.is_none() && options.join.is_none();
@@ -60,7 +64,7 @@ pub(super) async fn start(mut options: NodeOptions, runtime: Runtime) -> Result<
     let handle = store.handle.clone();
     let late = Arc::new(LateTransport::default());
     let participants = Arc::new(Participants::new(id, engine.clone(), handle.clone(), runtime.clone()));
-    let failure = Arc::new(Mutex::new(None));
+    let failure = watch::Sender::new(None);
     let (sink, notices) = Sink::new(late.clone());
     let threads = run_threads(id, store, sink, failure.clone())?;
     let transport = options.network.is_some().then(|| late.clone() as Arc<dyn Transport>);
@@ -184,13 +188,17 @@ fn run_threads(
     id: NodeId,
     opened: Opened,
     mut sink: Sink,
-    failure: Arc<Mutex<Option<String>>>,
+    failure: watch::Sender<Option<String>>,
 ) -> Result<Vec<JoinHandle<()>>> {
     let Opened { store, applier, inbox, handle } = opened;
     let (to_apply, tasks) = unbounded();
-    let note = move |failure: &Mutex<Option<String>>, error: quorate_storage::Error| {
+    let note = move |failure: &watch::Sender<Option<String>>, error: quorate_storage::Error| {
         tracing::error!(node = %id, %error, "the store stopped");
-        failure.lock().get_or_insert_with(|| error.to_string());
+        failure.send_if_modified(|first| {
+            let news = first.is_none();
+            first.get_or_insert_with(|| error.to_string());
+            news
+        });
     };
     let raft_failure = failure.clone();
     let raft = threads::spawn(id.0, "raft", move || {

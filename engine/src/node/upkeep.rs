@@ -14,11 +14,11 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// Raft's unit of time.
-const TICK: Duration = Duration::from_millis(50);
-/// How often a node looks at its ranges.
-const PLACEMENT: Duration = Duration::from_millis(200);
+const TICK: Duration = Duration::from_millis(100);
+/// How often a node looks at its ranges: when nothing was to be done, and while something is.
+const PLACEMENT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(100));
 /// How often a node reads who the members are.
-const ADDRESSES: Duration = Duration::from_secs(1);
+const ADDRESSES: Duration = Duration::from_secs(2);
 
 /// Lets time pass for the store.
 pub(super) async fn ticks(store: StoreHandle, runtime: Runtime) {
@@ -53,14 +53,14 @@ pub(super) async fn placement(node: Weak<Inner>) {
     let mut noted = BTreeMap::new();
     while let Some(inner) = node.upgrade() {
         inner.note_descriptors(&mut noted).await;
-        if inner.transport.is_some() {
-            for step in placement::decide(&inner.situation()) {
-                inner.carry_out(step).await;
-            }
+        let steps = if inner.transport.is_some() { placement::decide(&inner.situation()) } else { Vec::new() };
+        let pause = if steps.is_empty() { PLACEMENT.0 } else { PLACEMENT.1 };
+        for step in steps {
+            inner.carry_out(step).await;
         }
         let runtime = inner.runtime.clone();
         drop(inner);
-        runtime.sleep(PLACEMENT).await;
+        runtime.sleep(pause).await;
     }
 }
 

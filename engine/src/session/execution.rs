@@ -490,6 +490,10 @@ async fn unless_stopped<T>(
     left: &mut Option<Duration>,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
+    // A timer gives work that is always ready no chance to be late: what has been used up is looked at first.
+    if left.is_some_and(|left| left.is_zero()) {
+        return Err(canceled("statement timeout"));
+    }
     let began = left.map(|_| runtime.now());
     let result = tokio::select! {
         // The work comes last: it may use up what its task may do before it gives way, and a timer that is asked

@@ -1,6 +1,6 @@
 //! What a store may be told.
 
-/// Settings of a [`super::Store`]. A tick is whatever the node makes it (50 ms in a real one).
+/// Settings of a [`super::Store`]. A tick is whatever the node makes it.
 #[derive(Clone, Debug)]
 pub struct StoreSettings {
     /// Decides the election timeouts, so that a run can be replayed.
