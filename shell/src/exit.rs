@@ -106,6 +106,18 @@ impl Failure {
         Failure::new(exit, "")
     }
 
+    /// A node stopped itself while it ran.
+    pub fn of_stop(error: &quorate::error::Error) -> Failure {
+        let mut failure = Failure::of_start(error);
+        failure.message = format!("the node stopped itself: {}", failure.message);
+        if failure.exit == Exit::Failed {
+            failure.exit = Exit::Fatal;
+        }
+        let hint = "What was acknowledged is safe on the other replicas. The log above says more.";
+        failure.hint.get_or_insert_with(|| hint.to_owned());
+        failure
+    }
+
     /// Adds a suggestion.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Failure {

@@ -114,7 +114,7 @@ impl DataDir {
             return Ok(self.path.join(name));
         }
         let source = std::io::Error::new(ErrorKind::InvalidInput, "not a path inside the data directory");
-        Err(Error::Io { what: name.display().to_string(), source })
+        Err(Error::io(name.display().to_string(), source))
     }
 }
 

@@ -2,10 +2,11 @@
 
 use crate::RangeId;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Why storage failed. Everything but [`Error::Locked`], [`Error::Foreign`] and [`Error::Newer`] stops the node: a failed write, a torn
 /// record or a checksum mismatch is never retried or skipped.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// Another process has the directory open: stop it, or connect to it.
     #[error("data directory {} is in use by process {pid}", dir.display())]
@@ -43,7 +44,7 @@ pub enum Error {
         /// What was being done, with the path.
         what: String,
         /// The cause.
-        source: std::io::Error,
+        source: Arc<std::io::Error>,
     },
     /// Entries that were asked for are not in the log (truncated, or lost).
     #[error("log of {range} does not hold entries {low}..{high}")]
@@ -66,7 +67,7 @@ impl Error {
         if source.kind() == std::io::ErrorKind::StorageFull || source.raw_os_error() == Some(28) {
             Error::DiskFull(what.into())
         } else {
-            Error::Io { what: what.into(), source }
+            Error::Io { what: what.into(), source: Arc::new(source) }
         }
     }
 }

@@ -123,6 +123,11 @@ impl std::fmt::Debug for Peers {
 }
 
 impl Peers {
+    /// Whether this node was closed or its store failed: nobody waits for an answer any more.
+    pub fn is_over(&self) -> bool {
+        self.tasks.is_closed() || self.store.failure().is_some()
+    }
+
     /// The connected peer number `try_number`, counted round.
     pub fn any(&self, try_number: usize) -> Option<NodeId> {
         let connected: Vec<PeerId> =
@@ -178,7 +183,7 @@ impl<S: Service> Caller<S> {
                 Answer::NotLeader(_) => self.hint.store(0, Ordering::Relaxed),
                 Answer::NotReady => {}
             }
-            if runtime.now() - start > PATIENCE || self.peers.tasks.is_closed() {
+            if runtime.now() - start > PATIENCE || self.peers.is_over() {
                 return Err(Error::Unavailable(Some(S::RANGE)));
             }
             backoff.wait().await;

@@ -2,6 +2,7 @@
 
 use super::Inner;
 use super::records::NodeRecord;
+use super::storage::storage_error;
 use crate::error::{Error, Result, SqlState};
 use crate::session::{ClusterInfo, NodeStatus, RangeStatus};
 use async_trait::async_trait;
@@ -65,6 +66,10 @@ impl ClusterInfo for Info {
     async fn ranges(&self, span: &Span) -> Result<Vec<RangeStatus>> {
         let known = self.node()?.known_ranges().await?;
         Ok(known.into_iter().filter(|(range, _)| range.span.overlaps(span)).map(status).collect())
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.node().ok()?.store.failure().map(storage_error)
     }
 
     async fn split_at(&self, key: Vec<u8>) -> Result<()> {

@@ -35,7 +35,7 @@ pub use membership::TokenStatus;
 pub use options::{MemoryStorage, Network, NodeOptions, Storage};
 pub use quorate_net::token::JoinToken;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::session::Gateway;
 use membership::Membership;
 use parking_lot::Mutex;
@@ -49,7 +49,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -88,8 +87,6 @@ pub(crate) struct Inner {
     tasks: TaskTracker,
     /// Taken by the first shutdown; held for moments only.
     threads: Mutex<Vec<JoinHandle<()>>>,
-    /// Why the store stopped by itself, if it did.
-    failure: watch::Sender<Option<String>>,
     /// Unlocks the directory when the node is gone.
     directory: Mutex<Option<DataDir>>,
 }
@@ -165,20 +162,15 @@ impl Node {
         Ok(self.inner.membership.tokens().await?.iter().any(|token| token.state == "valid"))
     }
 
-    /// Why the node stopped itself, if it did: a failed disk, damage.
+    /// Why the node stopped itself, if it did: a failed or full disk (58030, 53100), damage (XX001).
     #[must_use]
-    pub fn failure(&self) -> Option<String> {
-        self.inner.failure.borrow().clone()
+    pub fn failure(&self) -> Option<Error> {
+        self.inner.store.failure().map(storage::storage_error)
     }
 
     /// Resolves when the node has stopped itself after a failure.
-    pub async fn failed(&self) -> String {
-        let mut seen = self.inner.failure.subscribe();
-        match seen.wait_for(Option::is_some).await {
-            Ok(failure) => failure.clone().unwrap_or_default(),
-            // The sender lives as long as `self`.
-            Err(_) => std::future::pending().await,
-        }
+    pub async fn failed(&self) -> Error {
+        storage::storage_error(self.inner.store.failed().await)
     }
 
     /// Hands leaderships over, makes the engine durable, and ends every task and thread of the node.
@@ -189,7 +181,7 @@ impl Node {
         self.inner.hand_over().await;
         self.stop().await;
         match self.failure() {
-            Some(failure) => Err(crate::error::Error::new(crate::error::SqlState::SYSTEM_ERROR, failure)),
+            Some(failure) => Err(failure),
             None => Ok(()),
         }
     }
@@ -224,3 +216,6 @@ impl Node {
         drop(inner.directory.lock().take());
     }
 }
+
+#[cfg(test)]
+mod tests;

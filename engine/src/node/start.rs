@@ -26,7 +26,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -64,9 +63,8 @@ pub(super) async fn start(mut options: NodeOptions, runtime: Runtime) -> Result<
     let handle = store.handle.clone();
     let late = Arc::new(LateTransport::default());
     let participants = Arc::new(Participants::new(id, engine.clone(), handle.clone(), runtime.clone()));
-    let failure = watch::Sender::new(None);
     let (sink, notices) = Sink::new(late.clone());
-    let threads = run_threads(id, store, sink, failure.clone())?;
+    let threads = run_threads(id, store, sink)?;
     let transport = options.network.is_some().then(|| late.clone() as Arc<dyn Transport>);
     let client = Client::new(Setup {
         node: id,
@@ -119,7 +117,6 @@ pub(super) async fn start(mut options: NodeOptions, runtime: Runtime) -> Result<
         stop: tasks.stop.clone(),
         tasks: tasks.tracker.clone(),
         threads: Mutex::new(threads),
-        failure,
         directory: Mutex::new(opened.place.into_directory()),
     });
     info.complete(&inner);
@@ -184,31 +181,17 @@ async fn open_network(
     Ok(Net { transport, advertised: advertised.iter().map(SocketAddr::to_string).collect() })
 }
 
-fn run_threads(
-    id: NodeId,
-    opened: Opened,
-    mut sink: Sink,
-    failure: watch::Sender<Option<String>>,
-) -> Result<Vec<JoinHandle<()>>> {
+fn run_threads(id: NodeId, opened: Opened, mut sink: Sink) -> Result<Vec<JoinHandle<()>>> {
     let Opened { store, applier, inbox, handle } = opened;
     let (to_apply, tasks) = unbounded();
-    let note = move |failure: &watch::Sender<Option<String>>, error: quorate_storage::Error| {
-        tracing::error!(node = %id, %error, "the store stopped");
-        failure.send_if_modified(|first| {
-            let news = first.is_none();
-            first.get_or_insert_with(|| error.to_string());
-            news
-        });
-    };
-    let raft_failure = failure.clone();
     let raft = threads::spawn(id.0, "raft", move || {
         if let Err(error) = driver::raft_loop(store, inbox, &to_apply, &mut sink) {
-            note(&raft_failure, error);
+            tracing::error!(node = %id, %error, "the store stopped");
         }
     });
     let apply = threads::spawn(id.0, "apply", move || {
         if let Err(error) = driver::apply_loop(applier, &tasks, &handle) {
-            note(&failure, error);
+            tracing::error!(node = %id, %error, "applying stopped");
         }
     });
     let failed = |error: std::io::Error| Error::new(SqlState::SYSTEM_ERROR, format!("cannot start a thread: {error}"));

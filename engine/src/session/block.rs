@@ -163,7 +163,7 @@ impl Session {
         let result = match block.txn.take() {
             Some(mut txn) => {
                 block.start = Some(txn.start_id());
-                txn.commit().await.map(|_| ()).map_err(Error::from)
+                txn.commit().await.map(|_| ()).map_err(|error| self.gateway.told(error.into()))
             }
             None => Ok(()),
         };

@@ -249,6 +249,7 @@ impl Session {
 
     /// Decides whether an attempt that failed is made again, and brings the transaction into the state for it.
     async fn failed_attempt(&mut self, mark: Option<Mark>, error: Error, first: bool) -> Failed {
+        let error = self.gateway.told(error);
         if wants_restart(&error)
             && let (Some(block), Some(mark)) = (&mut self.block, mark)
             && let Some(txn) = &mut block.txn
@@ -440,6 +441,7 @@ impl Session {
             }
             Err(error) => {
                 execution.run = None;
+                let error = self.gateway.told(error);
                 self.statement_failed(None, &error).await;
                 Err(error)
             }

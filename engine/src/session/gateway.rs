@@ -1,6 +1,7 @@
 //! What all sessions of a node share, and what they may ask of the cluster around it.
 
 use super::prepared::PlanCache;
+use crate::error::{Error, SqlState};
 use crate::sql::catalog::store::CatalogCache;
 use crate::sql::exec::Sequences;
 pub use crate::sql::exec::cluster::{ClusterInfo, NodeStatus, RangeStatus};
@@ -33,6 +34,19 @@ impl Gateway {
             cluster,
             plans: PlanCache::default(),
             sequences: Arc::default(),
+        }
+    }
+
+    /// What to tell of an error: if this node stopped itself, the reason for that.
+    pub(super) fn told(&self, error: Error) -> Error {
+        if error.is(SqlState::RANGE_UNAVAILABLE) || error.is(SqlState::IO_ERROR) {
+            return self.cluster.failure().unwrap_or(error);
+        }
+        match self.cluster.failure() {
+            Some(failure) if error.is(SqlState::STATEMENT_COMPLETION_UNKNOWN) => {
+                error.with_detail(format!("The node stopped itself: {}.", failure.message()))
+            }
+            _ => error,
         }
     }
 }

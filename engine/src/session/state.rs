@@ -221,6 +221,7 @@ impl Session {
             sequences: self.gateway.sequences.clone(),
             session_sequences: self.sequences.clone(),
             cluster: self.gateway.cluster.clone(),
+            read_only: block.read_only,
             in_block: block.explicit,
             read_id,
         };

@@ -26,6 +26,8 @@ Examples:
 
 /// How long open transactions may go on when the node is asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long sessions may take to read why the node stopped itself.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Run a node; an empty directory becomes a new cluster.
 #[derive(Debug, Args)]
@@ -142,6 +144,8 @@ async fn serve(context: &Context, args: &StartArgs, options: NodeOptions) -> Res
         () = signals.next() => Ok(()),
     };
     if let Err(failure) = served {
+        // Sessions are told why before the process ends.
+        listener.shutdown(LAST_WORDS).await;
         node.kill().await;
         return Err(failure);
     }
@@ -159,8 +163,7 @@ async fn serve(context: &Context, args: &StartArgs, options: NodeOptions) -> Res
 async fn until_stopped(signals: &mut Signals, node: &Node) -> Result<(), Failure> {
     tokio::select! {
         () = signals.next() => Ok(()),
-        why = node.failed() => Err(Failure::new(Exit::Fatal, format!("the node stopped itself: {why}"))
-            .with_hint("What was acknowledged is safe on the other replicas. The log above says more.")),
+        why = node.failed() => Err(Failure::of_stop(&why)),
     }
 }
 
@@ -168,7 +171,7 @@ async fn drain(node: &Node, listener: Listener) -> Result<(), Failure> {
     eprintln!("draining: {} SQL sessions", listener.sessions());
     listener.shutdown(GRACE).await;
     eprintln!("draining: handing over leaderships");
-    node.shutdown().await.map_err(|error| Failure::new(Exit::Fatal, error.message()))?;
+    node.shutdown().await.map_err(|error| Failure::of_stop(&error))?;
     eprintln!("drained");
     Ok(())
 }

@@ -157,7 +157,7 @@ impl DiskEngine {
             let (Op::Put { key, .. } | Op::Delete { key, .. }) = &op;
             if key.is_empty() || key.len() > MAX_KEY_BYTES {
                 let source = std::io::Error::new(ErrorKind::InvalidInput, "keys have 1 to 65535 bytes");
-                return Err(Error::Io { what: format!("writing a key of {} bytes", key.len()), source });
+                return Err(Error::io(format!("writing a key of {} bytes", key.len()), source));
             }
             match op {
                 Op::Put { keyspace, key, value } => batch.insert(self.keyspace(keyspace), key, value),

@@ -38,7 +38,6 @@ pub struct Store {
     pub(super) outbox: BTreeMap<NodeId, Vec<RaftMessage>>,
     pub(super) notices: Vec<Notice>,
     /// Why the store stopped.
-    failure: Option<String>,
     stopped: bool,
     serial: u64,
     pub(super) ticks: u64,
@@ -74,7 +73,6 @@ impl Store {
             tasks: Vec::new(),
             outbox: BTreeMap::new(),
             notices: Vec::new(),
-            failure: None,
             stopped: false,
             serial: 0,
             ticks: 0,
@@ -131,7 +129,7 @@ impl Store {
             Event::Applied(results) => results.into_iter().for_each(|result| self.on_applied(result)),
             Event::Unreachable { node } => self.on_unreachable(node),
             Event::Removed { descriptor } => self.on_removed(descriptor),
-            Event::Failed(cause) => self.poison(&Error::Poisoned(cause)),
+            Event::Failed(cause) => self.poison(&cause),
             Event::Shutdown => self.stop(),
         }
     }
@@ -153,16 +151,16 @@ impl Store {
 
     /// Remembers the first failure and answers everybody; nothing durable happens any more.
     pub(super) fn poison(&mut self, error: &Error) {
-        if self.failure.is_none() {
+        self.views.fail(error);
+        if !self.stopped {
             tracing::error!(node = %self.node, %error, "the store stops");
-            self.failure = Some(error.to_string());
         }
         self.stop();
     }
 
     /// The failure that stopped the store, if one did.
     pub fn failure(&self) -> Option<Error> {
-        self.failure.clone().map(Error::Poisoned)
+        self.views.failure()
     }
 
     fn on_tick(&mut self) {

@@ -55,7 +55,8 @@ pub fn raft_loop<S: EffectSink>(
     tasks: &Sender<Vec<ApplyTask>>,
     sink: &mut S,
 ) -> Result<(), Error> {
-    guarded(|| {
+    let views = store.views.clone();
+    let ended = guarded(|| {
         loop {
             let work = store.process(sink)?;
             if !work.is_empty() && tasks.send(work).is_err() {
@@ -70,7 +71,11 @@ pub fn raft_loop<S: EffectSink>(
             store.handle(first);
             inbox.receiver.try_iter().take(BATCH).for_each(|event| store.handle(event));
         }
-    })
+    });
+    if let Err(error) = &ended {
+        views.fail(error);
+    }
+    ended
 }
 
 /// Owns `applier` until the raft loop ends, then makes the engine durable. A failure stops the raft loop too.
@@ -87,7 +92,7 @@ pub fn apply_loop(mut applier: Applier, tasks: &Receiver<Vec<ApplyTask>>, to_raf
         applier.persist()
     });
     if let Err(error) = &ended {
-        to_raft.send(Event::Failed(error.to_string()));
+        to_raft.send(Event::Failed(error.clone()));
     }
     ended
 }

@@ -5,7 +5,7 @@ use super::{ReplicaView, Role};
 use crate::range::image::{Image, ImageHeader};
 use crate::range::local::Position;
 use crate::range::{ChangeRefusal, MemberChange};
-use crate::{Command, NodeId, Outcome, RangeDescriptor, RangeId, ReplicaId};
+use crate::{Command, Error, NodeId, Outcome, RangeDescriptor, RangeId, ReplicaId};
 use bytes::Bytes;
 use raft::eraftpb::ConfChangeV2;
 use std::sync::Arc;
@@ -98,8 +98,8 @@ pub enum Event {
         /// The descriptor.
         descriptor: RangeDescriptor,
     },
-    /// The applier failed: stop.
-    Failed(String),
+    /// The applier, or a reader of the engine, failed: stop.
+    Failed(Error),
     /// Stop the loop.
     Shutdown,
 }

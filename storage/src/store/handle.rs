@@ -4,7 +4,7 @@ use super::event::ChangeOutcome;
 use super::{Event, Views};
 use crate::range::image::{Image, ImageHeader};
 use crate::range::{MAX_COMMAND_BYTES, MemberChange};
-use crate::{Command, NodeId, Outcome, RangeDescriptor, RangeId};
+use crate::{Command, Error, NodeId, Outcome, RangeDescriptor, RangeId};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -105,6 +105,22 @@ impl StoreHandle {
     /// The views of all replicas of this store, by range id.
     pub fn all_views(&self) -> Vec<ReplicaView> {
         self.views.all()
+    }
+
+    /// What stopped the store, if it failed: it serves nothing any more.
+    pub fn failure(&self) -> Option<Error> {
+        self.views.failure()
+    }
+
+    /// Resolves when the store has failed, with what stopped it.
+    pub async fn failed(&self) -> Error {
+        self.views.failed().await
+    }
+
+    /// Tells the store that bytes of its disk could not be read, or are not what was written: it stops.
+    pub fn fail(&self, error: Error) {
+        self.views.fail(&error);
+        self.send(Event::Failed(error));
     }
 
     /// Largest encoded command that [`StoreHandle::propose`] takes.

@@ -6,16 +6,19 @@
 //! Invariant: the applier publishes before it wakes a proposer, so whoever got an answer finds its effects here.
 
 use super::handle::{ReplicaView, Role};
-use crate::{RangeDescriptor, RangeId};
+use crate::{Error, RangeDescriptor, RangeId};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// The views of all initialized replicas of one store.
 #[derive(Debug, Default)]
 pub struct Views {
     /// Held for one lookup or one assignment; no other lock is taken inside.
     map: RwLock<BTreeMap<RangeId, ReplicaView>>,
+    /// What stopped the store.
+    failure: watch::Sender<Option<Error>>,
 }
 
 impl Views {
@@ -27,6 +30,31 @@ impl Views {
     /// All views, by range id.
     pub fn all(&self) -> Vec<ReplicaView> {
         self.map.read().values().cloned().collect()
+    }
+
+    /// What stopped the store, if it failed.
+    pub fn failure(&self) -> Option<Error> {
+        self.failure.borrow().clone()
+    }
+
+    /// Resolves when the store has failed, with what stopped it.
+    pub async fn failed(&self) -> Error {
+        let mut seen = self.failure.subscribe();
+        let failure = seen.wait_for(Option::is_some).await.ok().and_then(|failure| failure.clone());
+        match failure {
+            Some(failure) => failure,
+            // The sender lives as long as `self`.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Remembers the first failure.
+    pub(super) fn fail(&self, error: &Error) {
+        self.failure.send_if_modified(|first| {
+            let news = first.is_none();
+            first.get_or_insert_with(|| error.clone());
+            news
+        });
     }
 
     pub(super) fn insert(&self, view: ReplicaView) {

@@ -2,7 +2,7 @@
 
 use super::propose::{Applied, Entry, Latched};
 use super::registers::outcome_of;
-use super::service::{Halt, Participant, failed};
+use super::service::{Halt, Participant};
 use crate::TxnId;
 use crate::api::{Base, Prepare, RecordKey, RegisterState, Reply, Write};
 use crate::commit::Core;
@@ -61,12 +61,12 @@ impl Participant {
         let marker = record::header_key(record);
         batch.guard(Keyspace::Record, marker.clone(), Expect::Absent);
         for Write { key, value, base } in writes {
-            let stored = self.engine.get(Keyspace::Data, &key).map_err(failed)?;
-            let newest = validate(&key, base, stored.as_ref())?;
+            let stored = self.engine.get(Keyspace::Data, &key).map_err(|error| self.failed(error))?;
+            let newest = self.validate(&key, base, stored.as_ref())?;
             if newest >= commit_id {
                 return Err(Box::new(Reply::NeedHigherId { above: newest }));
             }
-            batch.version(key, commit_id, value.as_deref(), stored.as_ref()).map_err(failed)?;
+            batch.version(key, commit_id, value.as_deref(), stored.as_ref()).map_err(|error| self.failed(error))?;
         }
         let core = Core { state: RegisterState::Committed, commit_id, ..Core::default() };
         batch.put(Keyspace::Record, marker, Header::decided(1, core).encode());
@@ -79,7 +79,7 @@ impl Participant {
         if *halt == Reply::Wounded {
             return self.refuse(view, record, halt).await;
         }
-        match self.header(record).map_err(failed)? {
+        match self.header(record).map_err(|error| self.failed(error))? {
             Some(header) => Ok(outcome_of(&header)),
             None => Err(halt),
         }
@@ -87,22 +87,22 @@ impl Participant {
 
     /// A marker appeared between evaluation and apply; any other guard is held by the latches.
     fn after_failed_guard(&self, record: &RecordKey) -> Result<Reply, Halt> {
-        match self.header(record).map_err(failed)? {
+        match self.header(record).map_err(|error| self.failed(error))? {
             Some(header) => Ok(outcome_of(&header)),
             None => Err(Box::new(Reply::NotReady)),
         }
     }
-}
 
-/// Checks what a write assumes of the version it replaces; returns that version's ID.
-pub(super) fn validate(key: &[u8], base: Base, stored: Option<&Bytes>) -> Result<TxnId, Halt> {
-    let newest = match stored {
-        None => TxnId(0),
-        Some(stored) => mvcc::newest_id(stored).map_err(failed)?,
-    };
-    match base {
-        Base::NotAfter(read) if newest > read => Err(Box::new(Reply::WriteConflict { key: key.to_vec(), newest })),
-        _ => Ok(newest),
+    /// Checks what a write assumes of the version it replaces; returns that version's ID.
+    pub(super) fn validate(&self, key: &[u8], base: Base, stored: Option<&Bytes>) -> Result<TxnId, Halt> {
+        let newest = match stored {
+            None => TxnId(0),
+            Some(stored) => mvcc::newest_id(stored).map_err(|error| self.failed(error))?,
+        };
+        match base {
+            Base::NotAfter(read) if newest > read => Err(Box::new(Reply::WriteConflict { key: key.to_vec(), newest })),
+            _ => Ok(newest),
+        }
     }
 }
 

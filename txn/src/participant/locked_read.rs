@@ -5,7 +5,7 @@
 
 use super::admit::{Block, Reading};
 use super::read::NEWEST;
-use super::service::{Halt, Participant, failed};
+use super::service::{Halt, Participant};
 use super::wait::Waiting;
 use crate::TxnId;
 use crate::api::{LockMode, LockWait, Read, ReadResult, Reply, TxnMeta};
@@ -96,7 +96,7 @@ impl Participant {
         for _ in 0..MAX_ROUNDS {
             self.may_promise(view, at).await?;
             self.admit_newest(view, locker, at).await?;
-            let (results, greatest) = self.evaluate_reads(locker.reads, NEWEST).map_err(failed)?;
+            let (results, greatest) = self.evaluate_reads(locker.reads, NEWEST).map_err(|error| self.failed(error))?;
             self.current(view.descriptor.generation)?;
             if greatest <= at {
                 return Ok((results, at));

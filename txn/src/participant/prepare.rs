@@ -1,9 +1,8 @@
 //! The first phase of three-phase commit: intents and a register in one entry, or a durable NO.
 
-use super::commit_one::validate;
 use super::propose::{Applied, Entry, Latched};
 use super::registers::latch_key;
-use super::service::{Halt, Participant, failed};
+use super::service::{Halt, Participant};
 use crate::TxnId;
 use crate::api::{Prepare, RecordKey, RegisterState, Reply};
 use crate::commit::{Core, Message};
@@ -52,9 +51,9 @@ impl Participant {
         let min_c = self.admit(view, |state| state.admit_prepare(&prepare, &latch)).await?;
         let keys: Vec<Vec<u8>> = prepare.writes.iter().map(|write| write.key.clone()).collect();
         let latched = Latched::new(self, latch, keys.clone());
-        let before = self.header(record).map_err(failed)?;
+        let before = self.header(record).map_err(|error| self.failed(error))?;
         if let Some(header) = before.filter(|header| header.core.state != RegisterState::Pending) {
-            return Ok(Reply::Register(self.register(record, Some(&header)).map_err(failed)?));
+            return Ok(Reply::Register(self.register(record, Some(&header)).map_err(|error| self.failed(error))?));
         }
         let header = next_header(before.as_ref(), &prepare, min_c, becomes);
         let batch = self.intents(record, &prepare, before.as_ref(), &header)?;
@@ -104,8 +103,8 @@ impl Participant {
             batch.put(Keyspace::Record, record::plan_key(record), plan_of(prepare).encode());
         }
         for write in &prepare.writes {
-            let stored = self.engine.get(Keyspace::Data, &write.key).map_err(failed)?;
-            let newest = validate(&write.key, write.base, stored.as_ref())?;
+            let stored = self.engine.get(Keyspace::Data, &write.key).map_err(|error| self.failed(error))?;
+            let newest = self.validate(&write.key, write.base, stored.as_ref())?;
             let expect = stored.map_or(Expect::Absent, |_| Expect::StartsWith(newest.0.to_be_bytes().to_vec()));
             batch.guard(Keyspace::Data, write.key.clone(), expect);
             if !self.state.lock().intents.own(&write.key, record.attempt) {

@@ -1,7 +1,7 @@
 //! Reads at an ID, and refreshes of earlier reads.
 
 use super::admit::{Block, Reading};
-use super::service::{Halt, Participant, failed};
+use super::service::{Halt, Participant};
 use super::state::State;
 use super::wait::Waiting;
 use crate::TxnId;
@@ -40,7 +40,7 @@ impl Participant {
         let reading = Reading { attempt: meta.attempt, reads, at, settled: at, skipped: &skipped };
         self.may_promise(view, at).await?;
         self.admit(view, |state| state.admit_read(&reading)).await?;
-        let (results, _) = self.evaluate_reads(reads, at).map_err(failed)?;
+        let (results, _) = self.evaluate_reads(reads, at).map_err(|error| self.failed(error))?;
         self.current(view.descriptor.generation)?;
         Ok(Reply::Rows { results, newest: None })
     }
@@ -124,7 +124,9 @@ impl Participant {
             let changed = match change {
                 Change::No => None,
                 Change::Yes(key) => Some(key),
-                Change::Unknown => mvcc::changed_in(self.engine.as_ref(), span, from, to).map_err(failed)?,
+                Change::Unknown => {
+                    mvcc::changed_in(self.engine.as_ref(), span, from, to).map_err(|error| self.failed(error))?
+                }
             };
             if let Some(key) = changed {
                 return Err(Box::new(Reply::ReadInvalid { key }));

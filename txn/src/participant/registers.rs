@@ -1,7 +1,7 @@
 //! Registers of three-phase commit and markers of path ONE: transitions, and what a decision does to the intents.
 
 use super::propose::{Applied, Entry, Latched};
-use super::service::{Halt, Participant, failed};
+use super::service::{Halt, Participant};
 use crate::TxnId;
 use crate::api::{RecordKey, Register, RegisterState, Reply};
 use crate::commit::{Core, Message, Step, step};
@@ -46,7 +46,7 @@ impl Participant {
         let _latched = Latched::new(self, latch, Vec::new());
         let generation = view.descriptor.generation;
         for _ in 0..MAX_RACES {
-            let before = self.header(record).map_err(failed)?;
+            let before = self.header(record).map_err(|error| self.failed(error))?;
             let core = match step(before.map_or_else(Core::default, |header| header.core), message) {
                 Step::Keep => return self.kept(record, before.as_ref(), message),
                 Step::Become(core) => core,
@@ -69,7 +69,9 @@ impl Participant {
         self.heard_of(record);
         match (message, header) {
             (Message::Settle, Some(header)) => Ok(outcome_of(header)),
-            (Message::Inquire { .. }, header) => Ok(Reply::Register(self.register(record, header).map_err(failed)?)),
+            (Message::Inquire { .. }, header) => {
+                Ok(Reply::Register(self.register(record, header).map_err(|error| self.failed(error))?))
+            }
             (_, header) => Ok(Reply::Register(Header::register(header, Plan::default()))),
         }
     }
@@ -120,7 +122,7 @@ impl Participant {
             } else {
                 batch.guard(Keyspace::Record, header_key, Header::guard(Some(header)));
             }
-            self.resolve_some(&mut batch, record, header, &mut keys).map_err(failed)?;
+            self.resolve_some(&mut batch, record, header, &mut keys).map_err(|error| self.failed(error))?;
             let last = keys.peek().is_none();
             if last && before.is_some() {
                 batch.delete(Keyspace::Record, record::plan_key(record));
@@ -165,7 +167,7 @@ impl Participant {
         let latch = latch_key(&record);
         self.admit(&view, |state| state.admit_record(record.attempt, &latch)).await?;
         let _latched = Latched::new(&self, latch, Vec::new());
-        let Some(header) = self.header(&record).map_err(failed)? else {
+        let Some(header) = self.header(&record).map_err(|error| self.failed(error))? else {
             return Ok(());
         };
         if header.core.state.is_decided() && !self.intents_of(&record).is_empty() {

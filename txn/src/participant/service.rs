@@ -94,6 +94,12 @@ impl Participant {
         }
     }
 
+    /// The reply to a failure of the engine. The store stops with it, so that a replica with whole data may lead.
+    pub(super) fn failed(&self, error: Error) -> Halt {
+        self.store.fail(error);
+        Box::new(Reply::NotLeader { leader: None, maybe_applied: false })
+    }
+
     /// The term of this leadership.
     pub fn term(&self) -> u64 {
         self.term
@@ -194,11 +200,6 @@ impl Participant {
         }
         Box::new(Reply::EpochMismatch { descriptors })
     }
-}
-
-/// The reply to a failure of the engine.
-pub(super) fn failed(error: Error) -> Halt {
-    Box::new(Reply::Failed(error.to_string()))
 }
 
 fn malformed() -> Halt {

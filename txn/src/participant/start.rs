@@ -1,7 +1,7 @@
 //! The beginning of a leadership: floor, index of intents, ready.
 
 use super::propose::{Applied, Entry};
-use super::service::{Halt, Participant, failed};
+use super::service::{Halt, Participant};
 use crate::TxnId;
 use crate::api::RecordKey;
 use crate::lock::{Holder, Recent};
@@ -41,12 +41,12 @@ impl Participant {
             return Ok(false);
         };
         self.current(view.descriptor.generation)?;
-        let floor = fresh.max(self.stored_floor().map_err(failed)?);
+        let floor = fresh.max(self.stored_floor().map_err(|error| self.failed(error))?);
         self.state.lock().saw(fresh);
         if self.propose_floor(view.descriptor.generation, floor).await? != Applied::Yes {
             return Ok(false);
         }
-        let holders = self.stored_holders(&view.descriptor.span).map_err(failed)?;
+        let holders = self.stored_holders(&view.descriptor.span).map_err(|error| self.failed(error))?;
         self.install(floor, holders);
         self.set_ready();
         tracing::debug!(range = %self.range, term = self.term, %floor, "ready");

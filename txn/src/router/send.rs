@@ -130,7 +130,7 @@ impl Router {
             if let Some(route) = cached(&self.cache.read()) {
                 return Ok(route);
             }
-            if self.runtime().now() - start > PATIENCE || self.tasks().is_closed() {
+            if self.runtime().now() - start > PATIENCE || self.peers.is_over() {
                 return Err(Error::Unavailable(None));
             }
             backoff.wait().await;
@@ -308,7 +308,7 @@ struct Tries {
 impl Tries {
     /// Waits before the next try, or gives up.
     async fn pause(&mut self, peers: &Peers) -> Option<Answer> {
-        if peers.tasks.is_closed() {
+        if peers.is_over() {
             return Some(Answer::Unavailable);
         }
         let runtime = &peers.runtime;

@@ -149,6 +149,31 @@ ROLLBACK
 ----
 ROLLBACK
 
+CREATE SEQUENCE numbers
+----
+CREATE SEQUENCE
+
+BEGIN READ ONLY; SELECT nextval('numbers')
+----
+BEGIN
+ERROR 25006: cannot execute nextval() in a read-only transaction
+
+ROLLBACK; BEGIN READ ONLY; SELECT quorate.create_join_token()
+----
+ROLLBACK
+BEGIN
+ERROR 25006: cannot execute create_join_token() in a read-only transaction
+
+ROLLBACK; BEGIN READ ONLY; SELECT setval('numbers', 7)
+----
+ROLLBACK
+BEGIN
+ERROR 25006: cannot execute setval() in a read-only transaction
+
+ROLLBACK
+----
+ROLLBACK
+
 -- Read committed sees what others commit; repeatable read does not.
 BEGIN ISOLATION LEVEL READ COMMITTED
 ----

@@ -62,6 +62,8 @@ pub trait ClusterInfo: Send + Sync {
     async fn nodes(&self) -> Result<Vec<NodeStatus>>;
     /// The ranges that share a key with `span`, by key.
     async fn ranges(&self, span: &Span) -> Result<Vec<RangeStatus>>;
+    /// Why this node stopped itself, if it did.
+    fn failure(&self) -> Option<Error>;
     /// Makes `key` the first key of a range. Nothing happens if it is already.
     async fn split_at(&self, key: Vec<u8>) -> Result<()>;
     /// Makes a one-time token with which a node can join.

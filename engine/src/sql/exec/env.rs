@@ -36,6 +36,8 @@ pub struct Facts {
     pub session_sequences: Arc<SessionSequences>,
     /// Nodes, ranges and join tokens.
     pub cluster: Arc<dyn ClusterInfo>,
+    /// Whether the transaction may not write.
+    pub read_only: bool,
     /// Whether a transaction block is open, so that SET must be undone by a rollback.
     pub in_block: bool,
     /// The id that the transaction reads at.

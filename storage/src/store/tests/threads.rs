@@ -114,6 +114,18 @@ fn a_disk_that_fails_stops_the_store_and_answers_everybody() {
 }
 
 #[test]
+fn a_failed_reader_stops_the_store_with_its_own_error() {
+    let (failure, ended) = run(Arc::new(MemoryLog::new()), |handle| {
+        assert!(handle.failure().is_none());
+        handle.fail(Error::Damaged("bits".into()));
+        assert!(propose(handle, 1).blocking_recv().is_err());
+        handle.failure()
+    });
+    assert!(matches!(failure, Some(Error::Damaged(_))), "{failure:?}");
+    assert!(matches!(ended, Err(Error::Damaged(_))), "{ended:?}");
+}
+
+#[test]
 fn an_engine_that_loses_the_descriptor_stops_the_store() {
     let engine = Arc::new(MemoryEngine::new());
     let opened = Store::open(NodeId(1), engine.clone(), Arc::new(MemoryLog::new()), StoreSettings::default()).unwrap();

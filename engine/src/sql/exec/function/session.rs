@@ -88,6 +88,7 @@ fn sequence(call: &Call<'_>) -> Result<SequenceId> {
 
 /// `nextval`: a value at hand, or a wish for more.
 fn next_value(call: &Call<'_>) -> Result<Value> {
+    refuse_in_read_only(call, "nextval()")?;
     let id = sequence(call)?;
     let facts = &call.env.facts;
     match facts.sequences.take(id) {
@@ -104,8 +105,17 @@ fn next_value(call: &Call<'_>) -> Result<Value> {
     }
 }
 
+fn refuse_in_read_only(call: &Call<'_>, function: &str) -> Result<()> {
+    if !call.env.facts.read_only {
+        return Ok(());
+    }
+    let message = format!("cannot execute {function} in a read-only transaction");
+    Err(Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, message))
+}
+
 /// The cluster's answer if it was asked already, or a wish to ask it.
 fn ask_cluster(call: &Call<'_>, wanted: ClusterCall, function: &str) -> Result<Value> {
+    refuse_in_read_only(call, function)?;
     let mut effects = call.env.effects.borrow_mut();
     let (answers, taken) = &mut effects.answers;
     if let Some(answer) = answers.get(*taken) {
@@ -132,6 +142,7 @@ fn set_value(call: &Call<'_>) -> Result<Value> {
     if call.args.iter().any(Value::is_null) {
         return Ok(Value::Null);
     }
+    refuse_in_read_only(call, "setval()")?;
     let id = sequence(call)?;
     let value = call.int(1);
     let called = call.given(2).is_none_or(Value::is_true);
