@@ -6,6 +6,7 @@
 //!   engine/    the local engine (fjall)
 //!   log/       the Raft log (raft-engine)
 //!   identity/  certificates and keys, as small files
+//!   kept/      copies of journals while the node starts
 //! ```
 //! Small files are written whole: a temporary file, fsync, rename, fsync of the directory. Each ends with the crc32 of
 //! what is before it, so that after a crash a file is the old one or the new one, and damage is found when it is read.
@@ -13,6 +14,7 @@
 //! Invariant: nothing is written into a directory that is locked, foreign, newer or damaged.
 
 use crate::Error;
+use crate::kept::Kept;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Component, Path, PathBuf};
@@ -71,6 +73,14 @@ impl DataDir {
     /// Where the Raft log is.
     pub fn log(&self) -> PathBuf {
         self.path.join(LOG)
+    }
+
+    /// Copies what opening engine and log may cut.
+    ///
+    /// # Errors
+    /// Input and output.
+    pub fn keep_tails(&self) -> Result<Kept, Error> {
+        Kept::copy(&self.path, &self.engine(), &self.log())
     }
 
     /// Where certificates and keys are.

@@ -52,6 +52,9 @@ pub(super) async fn start(mut options: NodeOptions, runtime: Runtime) -> Result<
         StoreSettings { seed: runtime.random_u64(), heartbeat_ticks, election_ticks, ..StoreSettings::default() };
     let engine = opened.engine.clone();
     let mut store = Store::open(id, engine.clone(), opened.log, settings).map_err(storage_error)?;
+    if let Some(kept) = opened.kept {
+        kept.forget();
+    }
     let founded = known.is_none() && options.join.is_none();
     if founded && store.handle.all_views().is_empty() {
         store.store.bootstrap(&first_ranges(id)).map_err(storage_error)?;

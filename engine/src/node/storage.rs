@@ -5,7 +5,7 @@ use crate::error::{Error, Result, SqlState};
 use quorate_net::identity::Identity;
 use quorate_storage::engine::{DiskEngine, EngineSettings};
 use quorate_storage::log::{DiskLog, LogSettings};
-use quorate_storage::{DataDir, Engine, LogStore, NodeId, codec};
+use quorate_storage::{DataDir, Engine, Kept, LogStore, NodeId, codec};
 use std::sync::Arc;
 
 /// Small file that says whose directory this is.
@@ -15,6 +15,8 @@ const NODE_FILE: &str = "node";
 pub(super) struct Opened {
     pub(super) engine: Arc<dyn Engine>,
     pub(super) log: Arc<dyn LogStore>,
+    /// Puts the files back as they were found, unless it is forgotten.
+    pub(super) kept: Option<Kept>,
     pub(super) place: Place,
 }
 
@@ -31,10 +33,11 @@ pub(super) async fn open(storage: Storage, cache_bytes: u64) -> Result<Opened> {
         Storage::Held(memory) => Ok(open_memory(memory)),
         Storage::Directory(path) => {
             let directory = DataDir::open(&path)?;
+            let kept = directory.keep_tails()?;
             let settings = EngineSettings { cache_bytes, ..EngineSettings::default() };
             let engine = Arc::new(DiskEngine::open(&directory.engine(), &settings)?);
             let log = Arc::new(DiskLog::open(&directory.log(), &LogSettings::default())?);
-            Ok(Opened { engine, log, place: Place::Directory(directory) })
+            Ok(Opened { engine, log, kept: Some(kept), place: Place::Directory(directory) })
         }
     });
     opened.await.map_err(|error| Error::new(SqlState::INTERNAL_ERROR, error.to_string()))?.map_err(storage_error)
@@ -42,7 +45,7 @@ pub(super) async fn open(storage: Storage, cache_bytes: u64) -> Result<Opened> {
 
 fn open_memory(memory: Arc<MemoryStorage>) -> Opened {
     let (engine, log) = memory.parts();
-    Opened { engine, log, place: Place::Memory(memory) }
+    Opened { engine, log, kept: None, place: Place::Memory(memory) }
 }
 
 impl Place {
@@ -104,6 +107,7 @@ pub(super) fn storage_error(error: quorate_storage::Error) -> Error {
     use quorate_storage::Error as Storage;
     let hint = match &error {
         Storage::Locked { .. } => Some("Stop that process, or connect to it."),
+        Storage::Foreign { .. } => Some("Choose a directory that is new or empty."),
         Storage::Newer { .. } => Some("Use the release that wrote it, or a newer one."),
         Storage::Damaged(_) => {
             Some("Keep the directory for inspection, and let the node join again with an empty one.")
@@ -113,7 +117,7 @@ pub(super) fn storage_error(error: quorate_storage::Error) -> Error {
     };
     let state = match &error {
         Storage::Locked { .. } => SqlState::OBJECT_IN_USE,
-        Storage::Newer { .. } => SqlState::CONFIG_FILE_ERROR,
+        Storage::Newer { .. } | Storage::Foreign { .. } => SqlState::CONFIG_FILE_ERROR,
         Storage::Damaged(_) | Storage::LogGap { .. } => SqlState::DATA_CORRUPTED,
         Storage::DiskFull(_) => SqlState::DISK_FULL,
         _ => SqlState::IO_ERROR,
