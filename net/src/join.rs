@@ -249,3 +249,36 @@ fn frame_of<T: Encode>(value: &T) -> Vec<Bytes> {
     batch.push(&FrameHeader::default(), Bytes::from(codec::encode(value)));
     batch.take()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn request() -> JoinRequest {
+        let advertise = vec!["127.0.0.1:7433".parse().unwrap(), "[::1]:7433".parse().unwrap()];
+        JoinRequest { token_id: [1; 6], secret: [2; 16], csr_der: vec![3; 40], advertise }
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_requests_are_read_or_refused(at: prop::sample::Index, flip: u8, cut: bool) {
+            let mut bytes = codec::encode(&request());
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+            if cut {
+                bytes.truncate(at);
+            }
+            if let Ok(request) = codec::decode::<JoinRequest>(&bytes, MAX_REQUEST) {
+                prop_assert_eq!(codec::encode(&request), bytes);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_an_answer_or_refused(bytes: Vec<u8>) {
+            if let Ok(answer) = codec::decode::<JoinAnswer>(&bytes, MAX_REPLY) {
+                prop_assert_eq!(codec::encode(&answer), bytes);
+            }
+        }
+    }
+}

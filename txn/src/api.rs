@@ -346,3 +346,6 @@ impl RegisterState {
         matches!(self, RegisterState::Committed | RegisterState::Aborted)
     }
 }
+
+#[cfg(test)]
+mod tests;

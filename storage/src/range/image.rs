@@ -280,3 +280,26 @@ impl ImageWriter {
 pub(crate) fn is_floor(suffix: &[u8]) -> bool {
     suffix.starts_with(local::FLOOR)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_sealed_body_is_taken_or_refused(bodies in prop::collection::vec((0u8..4, any::<Vec<u8>>()), 1..4)) {
+            let mut writer = ImageWriter::new(1 << 20);
+            for (position, (kind, body)) in bodies.into_iter().enumerate() {
+                let mut sealed = (position as u32).to_le_bytes().to_vec();
+                sealed.extend([kind, 0, 0, 0]);
+                sealed.extend(body);
+                let mut chunk = crc32fast::hash(&sealed).to_le_bytes().to_vec();
+                chunk.extend(sealed);
+                if writer.push(&chunk).is_err() {
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -265,15 +265,15 @@ fn entry_from_wire(wire: RaftEntry) -> Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn message(body: RaftBody) -> RaftMessage {
         RaftMessage { range: RangeId(4), to: ReplicaId(2), from: ReplicaId(1), term: 7, body }
     }
 
-    #[test]
-    fn every_body_survives_both_conversions() {
+    fn every_body() -> [RaftBody; 10] {
         let entry = |change| RaftEntry { index: 12, term: 7, change, data: Bytes::from_static(b"bytes") };
-        let bodies = [
+        [
             RaftBody::Append { index: 11, log_term: 6, commit: 9, entries: vec![entry(false), entry(true)] },
             RaftBody::AppendReply { index: 11, commit: 9, reject: None },
             RaftBody::AppendReply { index: 11, commit: 9, reject: Some((8, 5)) },
@@ -284,13 +284,34 @@ mod tests {
             RaftBody::Heartbeat { commit: 9, round: Some(0) },
             RaftBody::HeartbeatReply { commit: 9, round: None },
             RaftBody::TimeoutNow,
-        ];
-        for body in bodies {
+        ]
+    }
+
+    #[test]
+    fn every_body_survives_both_conversions() {
+        for body in every_body() {
             let wire = message(body);
             let back = from_wire(wire.clone()).and_then(|raft| to_wire(RangeId(4), raft));
             assert_eq!(back.as_ref(), Some(&wire));
             let bytes = crate::codec::encode(&wire);
             assert_eq!(crate::codec::decode::<RaftMessage>(&bytes).unwrap(), wire);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_messages_are_read_or_refused(body in 0usize..10, at: prop::sample::Index, flip: u8, cut: bool) {
+            let messages = vec![message(every_body()[body].clone())];
+            let mut bytes = crate::codec::encode(&messages);
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+            if cut {
+                bytes.truncate(at);
+            }
+            if let Ok(messages) = crate::codec::decode::<Vec<RaftMessage>>(&bytes) {
+                prop_assert_eq!(crate::codec::encode(&messages), bytes);
+                messages.into_iter().for_each(|message| drop(from_wire(message)));
+            }
         }
     }
 

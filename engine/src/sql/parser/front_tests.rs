@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::sql::parser::CopyFormat;
+use proptest::prelude::*;
 
 #[track_caller]
 fn one(sql: &str) -> StatementKind {
@@ -120,4 +121,79 @@ fn spellings_that_mean_the_same() {
     assert_eq!(shown("select 1 from t for no key update"), "SELECT 1 FROM t FOR UPDATE");
     assert_eq!(shown("select 1 from t for key share nowait"), "SELECT 1 FROM t FOR SHARE NOWAIT");
     assert_eq!(shown("create user ann with password 'x'"), "CREATE ROLE ann LOGIN PASSWORD 'x'");
+}
+
+/// Words and signs in any order: much of it is nearly a statement.
+fn nearly_sql() -> impl Strategy<Value = String> {
+    const WORDS: &[&str] = &[
+        "SELECT",
+        "FROM",
+        "WHERE",
+        "INSERT INTO",
+        "VALUES",
+        "UPDATE",
+        "SET",
+        "COPY",
+        "STDIN",
+        "BEGIN",
+        "CREATE TABLE",
+        "t",
+        "\"q",
+        "'s",
+        "'s'",
+        "$1",
+        "$$",
+        "$a$",
+        "E'\\",
+        "1",
+        "1e",
+        "0x",
+        "(",
+        ")",
+        "[",
+        ",",
+        ";",
+        "::",
+        "--",
+        "/*",
+        "*/",
+        "*",
+        "é",
+        "\u{0}",
+        "=",
+        "<",
+        "AND",
+        "NOT",
+        "NULL",
+        "ORDER BY",
+        "EXPLAIN",
+        "SHOW",
+        "JOIN",
+        "ON",
+        "CASE",
+        "END",
+    ];
+    prop::collection::vec((prop::sample::select(WORDS), any::<bool>()), 0..16).prop_map(|words| {
+        words.into_iter().map(|(word, space)| if space { format!("{word} ") } else { word.to_owned() }).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn any_text_is_parsed_or_refused(text in prop_oneof![nearly_sql(), any::<String>()]) {
+        match parse(&text) {
+            Ok(statements) => {
+                for statement in statements {
+                    prop_assert!(text.get(statement.start..statement.end).is_some());
+                }
+            }
+            Err(error) => {
+                if let Some((start, end)) = error.span() {
+                    prop_assert!(text.get(start..end).is_some(), "{start}..{end}");
+                }
+            }
+        }
+    }
 }

@@ -119,6 +119,13 @@ proptest! {
     }
 
     #[test]
+    fn any_bytes_are_keys_and_rows_or_refused((ty, _) in values(1), bytes: Vec<u8>, descending: bool) {
+        drop(decode_key(&mut bytes.as_slice(), &ty, descending));
+        drop(skip_key(&mut bytes.as_slice(), descending));
+        drop(decode_row(&bytes, &[(1, 0, ty.clone()), (3, 1, ty)], &mut [Value::Null, Value::Null]));
+    }
+
+    #[test]
     fn rows_come_back(columns in prop::collection::vec((1u32..20, values(1)), 0..8), mask in any::<u8>()) {
         let mut id = 0;
         let columns: Vec<(u32, Type, Value)> = columns.into_iter().map(|(gap, (ty, mut values))| {

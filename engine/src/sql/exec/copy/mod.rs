@@ -145,6 +145,7 @@ fn utf8(bytes: Vec<u8>) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn decode(layout: Layout, pieces: &[&str]) -> Vec<Fields> {
         let mut decoder = Decoder::new(layout);
@@ -154,6 +155,32 @@ mod tests {
         }
         decoder.finish(&mut rows).unwrap();
         rows
+    }
+
+    proptest! {
+        /// Where the pieces end makes no difference, and no bytes are too strange.
+        #[test]
+        fn any_bytes_are_fields_or_an_error(data in data(), cut: prop::sample::Index, csv: bool) {
+            let read = |pieces: &[&[u8]]| {
+                let mut decoder = Decoder::new(if csv { Layout::csv() } else { Layout::text() });
+                let mut rows = Vec::new();
+                for piece in pieces {
+                    decoder.feed(piece, &mut rows)?;
+                }
+                decoder.finish(&mut rows)?;
+                Ok::<_, Error>(rows)
+            };
+            let (head, tail) = data.split_at(cut.index(data.len() + 1));
+            match (read(&[&data]), read(&[head, tail])) {
+                (Ok(whole), Ok(pieces)) => prop_assert_eq!(whole, pieces),
+                (whole, pieces) => prop_assert!(whole.is_err() && pieces.is_err()),
+            }
+        }
+    }
+
+    fn data() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![prop::sample::select(b"\t\n\r\\\"',.Nx1a".to_vec()), any::<u8>()];
+        prop::collection::vec(byte, 0..40)
     }
 
     fn some(text: &str) -> Option<String> {
