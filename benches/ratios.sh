@@ -63,6 +63,7 @@ quorate_node() { # NAME SQL_PORT NODE_PORT [--join TOKEN]
   "$quorate" start "$dir/$name" --sql-addr "127.0.0.1:$sql" --node-addr "127.0.0.1:$node" "$@" >"$dir/$name.log" 2>&1 &
   pids+=($!)
   for _ in $(seq 100); do
+    kill -0 "$!" 2>/dev/null || break
     psql -qAt -h 127.0.0.1 -p "$sql" -U root postgres -c 'select 1' >/dev/null 2>&1 && return
     sleep 0.2
   done
@@ -112,12 +113,14 @@ start_quorate_repl() {
   quorate_node q1 7432 7433
   for n in 2 3; do
     token=$("$quorate" cluster token create "$q_url")
-    quorate_node "q$n" "74${n}2" "74${n}3" --join "$token"
+    quorate_node "q$n" "750$n" "751$n" --join "$token"
   done
   for _ in $(seq 100); do
-    [ "$(psql -qAt -h 127.0.0.1 -p 7432 -U root postgres -c 'show ranges' | grep -c '{1,2,3}')" -ge 4 ] && break
+    [ "$(psql -qAt -h 127.0.0.1 -p 7432 -U root postgres -c 'show ranges' | grep -c '{1,2,3}')" -ge 4 ] && return
     sleep 0.3
   done
+  echo "the ranges did not get three replicas" >&2
+  exit 1
 }
 
 if [ "$only" = all ] || [ "$only" = single ]; then
