@@ -291,3 +291,20 @@ SELECT count(*) FROM points
 count
 12
 SELECT 1
+
+-- Most of a long key finds few rows: a join looks the lines up rather than reading all of them.
+CREATE TABLE orders (w int, d int, o int, customer int, PRIMARY KEY (w, d, o)); CREATE INDEX orders_customer ON orders (w, d, customer, o); CREATE TABLE line (w int, d int, o int, n int, amount int, PRIMARY KEY (w, d, o, n))
+----
+CREATE TABLE
+CREATE INDEX
+CREATE TABLE
+
+EXPLAIN (COSTS OFF) SELECT sum(amount) FROM orders, line WHERE line.w = orders.w AND line.d = orders.d AND line.o = orders.o AND orders.w = 1 AND orders.d = 2 AND customer = 3
+----
+QUERY PLAN
+Aggregate
+  ->  Lookup Join using line_pkey on line
+        Index Cond: ((w = w) AND (d = d) AND (o = o))
+        ->  Index Only Scan using orders_customer on orders
+              Index Cond: ((w = 1) AND (d = 2) AND (customer = 3))
+EXPLAIN

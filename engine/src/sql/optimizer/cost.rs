@@ -37,6 +37,14 @@ pub fn index_rows(index: &Index, equal: usize, bounds: usize) -> f64 {
     (TABLE_ROWS * ONE_VALUE.powi(equal as i32) * share).max(1.0)
 }
 
+/// Rows that one lookup finds in an index that has been chosen already: each key column is taken to tell apart as much
+/// as the others, so that most of a long key finds few rows.
+pub fn lookup_rows(index: &Index, equal: usize) -> f64 {
+    let columns = index.columns.len() + usize::from(!index.unique);
+    let left = columns.saturating_sub(equal) as f64 / columns.max(1) as f64;
+    index_rows(index, equal, 0).min(TABLE_ROWS.powf(left))
+}
+
 /// Values that an array is taken to have whose length is not known.
 pub const ARRAY_VALUES: f64 = 10.0;
 

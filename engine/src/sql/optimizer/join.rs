@@ -498,8 +498,10 @@ fn candidate(
         if joins && path.equal > 0 {
             let fetch = if path.fetch { cost::FETCH } else { 0.0 };
             let unused = all.len() > path.used.len();
-            let cost = left_rows * (cost::LOOKUP + path.rows * (1.0 + fetch));
-            let rows = (left_rows * path.rows * if unused { cost::FILTERED } else { 1.0 }).max(1.0);
+            let index = source.table.all_indexes().find(|index| index.id == path.index);
+            let found = index.map_or(path.rows, |index| cost::lookup_rows(index, path.equal));
+            let cost = left_rows * (cost::LOOKUP + found * (1.0 + fetch));
+            let rows = (left_rows * found * if unused { cost::FILTERED } else { 1.0 }).max(1.0);
             if cost < best.cost {
                 best = Candidate { leaf: at, method: Method::Lookup(path), connected, cost, rows };
             }
