@@ -4,7 +4,7 @@
 //!   who:   identity (cluster authority, node certificates)   token (one line that admits a node)   join (token -> certificate)
 //!   what:  transport (Transport, Handler, Message, NetError)  frame (bytes on a stream)             codec (bincode, bounded)
 //!   how:   quic (real sockets)                                loopback (one process, no sockets)
-//!   when:  runtime (the only source of time, tasks and randomness)
+//!   when:  runtime (the only source of time, tasks and randomness)           process (whose they are, in a simulation)
 //! ```
 //!
 //! A node binds one UDP socket. Between two nodes there is one connection, used in both directions. It carries two
@@ -27,6 +27,7 @@ pub mod frame;
 pub mod identity;
 pub mod join;
 pub mod loopback;
+pub mod process;
 pub mod quic;
 pub mod runtime;
 mod stream;
@@ -36,6 +37,7 @@ pub mod transport;
 pub use identity::{ClusterAuthority, ClusterId, Identity, IdentityError, NodeKey};
 pub use join::{JoinError, JoinHandler, JoinReply, JoinRequest};
 pub use loopback::Hub;
+pub use process::Process;
 pub use quic::QuicTransport;
 pub use runtime::Runtime;
 pub use token::{JoinToken, TokenError};

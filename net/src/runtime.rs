@@ -1,14 +1,15 @@
 //! The seam of time, tasks and randomness.
 //!
-//! Every part of Quorate that waits, spawns or draws takes a [`Runtime`]. There are two kinds, with the same code:
+//! Every part of Quorate that waits, spawns or draws takes a [`Runtime`]. There are three kinds, with the same code:
 //!
 //! ```text
-//!            now(), sleep()      wall()                         random
-//!   real     tokio's clock       the system's clock             seeded by the operating system
-//!   seeded   tokio's clock       a fixed date + tokio's clock   a function of the seed
+//!               now(), sleep()       wall()                       random                            blocking work
+//!   real        tokio's clock        the system's clock           seeded by the operating system    on a thread of its own
+//!   seeded      tokio's clock        a fixed date + now()         a function of the seed            in place
+//!   simulated   its process's clock  a fixed date + now()         a function of the seed            in place
 //! ```
 //!
-//! A test that pauses tokio's clock on a current-thread runtime therefore decides time as well as randomness, and the same
+//! A simulated runtime belongs to a [`Process`], which can be paused and killed. A test that pauses tokio's clock on a current-thread runtime therefore decides time as well as randomness, and the same
 //! seed gives the same run.
 //!
 //! Invariant: this file is the only one that reads the system's clock or creates an unseeded generator.
@@ -19,6 +20,7 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::process::Process;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -40,6 +42,8 @@ struct Shared {
     /// The generator behind `random_*`. Held for a few nanoseconds; no other lock is taken inside.
     source: Mutex<StdRng>,
     wall: Wall,
+    /// Whose tasks and clock these are, in a simulation.
+    process: Option<Process>,
 }
 
 enum Wall {
@@ -52,25 +56,37 @@ impl Runtime {
     /// The runtime of a real process.
     #[must_use]
     pub fn real() -> Self {
-        Self::new(rand::make_rng(), Wall::System)
+        Self::new(rand::make_rng(), Wall::System, None)
     }
 
     /// A runtime whose randomness and wall time follow from `seed` and tokio's clock.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
-        Self::new(StdRng::seed_from_u64(seed), Wall::Virtual(OnceLock::new()))
+        Self::new(StdRng::seed_from_u64(seed), Wall::Virtual(OnceLock::new()), None)
     }
 
-    fn new(mut source: StdRng, wall: Wall) -> Self {
+    /// The runtime of a simulated node: as a seeded one, with the tasks and the clock of `process`.
+    #[must_use]
+    pub fn simulated(seed: u64, process: Process) -> Self {
+        Self::new(StdRng::seed_from_u64(seed), Wall::Virtual(OnceLock::new()), Some(process))
+    }
+
+    fn new(mut source: StdRng, wall: Wall, process: Option<Process>) -> Self {
         let mut root = [0; 32];
         source.fill_bytes(&mut root);
-        Self { shared: Arc::new(Shared { root, source: Mutex::new(source), wall }) }
+        Self { shared: Arc::new(Shared { root, source: Mutex::new(source), wall, process }) }
+    }
+
+    /// Whether everything runs in one thread, under virtual time.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        self.shared.process.is_some()
     }
 
     /// The present on the clock that [`Runtime::sleep`] uses.
     #[must_use]
     pub fn now(&self) -> Instant {
-        Instant::now()
+        self.shared.process.as_ref().map_or_else(Instant::now, Process::now)
     }
 
     /// Microseconds since 1970-01-01 UTC. For people and certificates; nothing orders transactions by it.
@@ -87,17 +103,22 @@ impl Runtime {
 
     /// Waits for `duration`.
     pub async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
+        tokio::time::sleep(self.real_duration(duration)).await;
     }
 
     /// Waits until `deadline`.
     pub async fn sleep_until(&self, deadline: Instant) {
+        let deadline = self.shared.process.as_ref().map_or(deadline, |process| process.real_deadline(deadline));
         tokio::time::sleep_until(deadline).await;
     }
 
     /// Runs `future` for at most `duration`; `None` when the time is over first, and the future is dropped.
     pub async fn timeout<F: Future>(&self, duration: Duration, future: F) -> Option<F::Output> {
-        tokio::time::timeout(duration, future).await.ok()
+        tokio::time::timeout(self.real_duration(duration), future).await.ok()
+    }
+
+    fn real_duration(&self, duration: Duration) -> Duration {
+        self.shared.process.as_ref().map_or(duration, |process| process.real_duration(duration))
     }
 
     /// Runs `future` as a task of its own.
@@ -109,7 +130,19 @@ impl Runtime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        tokio::spawn(future)
+        match &self.shared.process {
+            None => tokio::spawn(future),
+            Some(process) => process.spawn(future),
+        }
+    }
+
+    /// Runs work that may block, such as reading a disk, beside the tasks; in place where time is virtual. `None` if it
+    /// panicked.
+    pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        match &self.shared.wall {
+            Wall::System => tokio::task::spawn_blocking(work).await.ok(),
+            Wall::Virtual(_) => Some(work()),
+        }
     }
 
     /// The next random number of the shared generator.
@@ -147,6 +180,7 @@ impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.shared.wall {
             Wall::System => "real",
+            Wall::Virtual(_) if self.is_simulated() => "simulated",
             Wall::Virtual(_) => "seeded",
         };
         f.debug_struct("Runtime").field("kind", &kind).finish_non_exhaustive()

@@ -2,9 +2,17 @@
 //!
 //! ```text
 //!   tests/tidy.rs       the rules of the house: arrows between modules, heads, banned words
-//!   tests/cluster.rs    nodes in one process: bank under crashes and restarts, membership, splits
+//!   tests/bank.rs       nodes in one process, real time: a bank under crashes and restarts
+//!   tests/simulated.rs  the whole cluster in one thread under virtual time, from seeds
+//!     simulation        worlds, networks, disks, faults: how a run is made
+//!     workload          what clients do, and what must hold
+//!     checker           what judges a run
+//!   bin/simulate.rs     the same for people: any seeds, workloads and faults
 //! ```
 //! Tests that start real processes live beside the binary, in `shell/tests`.
 
+pub mod checker;
 pub mod cluster;
+pub mod simulation;
 pub mod tidy;
+pub mod workload;

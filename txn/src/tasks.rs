@@ -27,6 +27,7 @@ impl Tasks {
         drop(self.runtime.spawn(async move {
             // Whichever way the sender goes, there is nothing left to work for.
             tokio::select! {
+                biased;
                 () = work => {}
                 _ = closed.wait_for(|closed| *closed) => {}
             }

@@ -46,7 +46,7 @@ pub(super) async fn found(node: NodeId, place: &Place, members: &Membership, run
             let (cluster, identity) = membership::new_cluster(node, runtime)?;
             let first =
                 NodeRecord { id: node, node_addresses: Vec::new(), sql_address: None, joined_at: runtime.wall() };
-            members.found(&cluster, &first).await?;
+            members.found(Some(&cluster), &first).await?;
             identity
         }
     };

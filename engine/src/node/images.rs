@@ -4,6 +4,7 @@
 //! Reading touches the disk, so it runs on the blocking pool; the receiver's flow control paces it chunk by chunk.
 
 use bytes::Bytes;
+use quorate_net::runtime::Runtime;
 use quorate_net::{ChunkSource, ChunkStream, Message, NetError, PeerId, Transport};
 use quorate_storage::range::image::{Image, ImageReader, ImageWriter};
 use quorate_storage::store::{Event, ImageRequest};
@@ -23,8 +24,9 @@ pub(crate) async fn send(
     engine: Arc<dyn Engine>,
     store: StoreHandle,
     transport: Arc<dyn Transport>,
+    runtime: Runtime,
 ) {
-    let ok = match send_chunks(&request, engine, transport.as_ref()).await {
+    let ok = match send_chunks(&request, engine, transport.as_ref(), &runtime).await {
         Ok(taken) => taken,
         Err(error) => {
             tracing::warn!(range = %request.range, node = %request.node, %error, "an image was not delivered");
@@ -38,22 +40,24 @@ async fn send_chunks(
     request: &ImageRequest,
     engine: Arc<dyn Engine>,
     transport: &dyn Transport,
+    runtime: &Runtime,
 ) -> Result<bool, NetError> {
     let opened = {
         let request = request.clone();
-        blocking(move || ImageReader::open(engine.view(), request.range, request.from, request.to, request.term))
+        blocking(runtime, move || ImageReader::open(engine.view(), request.range, request.from, request.to, request.term))
             .await?
     };
     let Some(reader) = opened.map_err(|error| NetError::Cancelled(error.to_string()))? else {
         return Ok(false);
     };
-    let mut chunks = ReaderChunks { reader: Some(reader) };
+    let mut chunks = ReaderChunks { reader: Some(reader), runtime: runtime.clone() };
     let answer = transport.send_bulk(PeerId(request.node.0), IMAGE, Bytes::new(), &mut chunks).await?;
     Ok(answer == TAKEN)
 }
 
 struct ReaderChunks {
     reader: Option<ImageReader>,
+    runtime: Runtime,
 }
 
 #[async_trait::async_trait]
@@ -62,7 +66,7 @@ impl ChunkSource for ReaderChunks {
         let Some(mut reader) = self.reader.take() else {
             return Ok(None);
         };
-        let (reader, chunk) = blocking(move || {
+        let (reader, chunk) = blocking(&self.runtime, move || {
             let chunk = reader.next_chunk();
             (reader, chunk)
         })
@@ -73,8 +77,11 @@ impl ChunkSource for ReaderChunks {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, NetError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| NetError::Cancelled(error.to_string()))
+async fn blocking<T: Send + 'static>(
+    runtime: &Runtime,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, NetError> {
+    runtime.blocking(work).await.ok_or_else(|| NetError::Cancelled("reading an image panicked".into()))
 }
 
 /// Gathers an image from a peer and gives it to the store; the answer for the sender.
@@ -108,7 +115,7 @@ async fn gather(chunks: &mut dyn ChunkStream) -> Result<Option<Image>, String> {
 }
 
 /// Kind of a one-way message that carries an envelope of Raft messages.
-pub(crate) const RAFT: u16 = 0x0102;
+pub const RAFT: u16 = 0x0102;
 
 /// The envelope of these encoded Raft messages.
 pub(crate) fn envelope(payload: Vec<u8>) -> Message {

@@ -6,7 +6,7 @@ use super::storage::storage_error;
 use crate::error::{Error, Result, SqlState};
 use crate::session::{ClusterInfo, NodeStatus, RangeStatus};
 use async_trait::async_trait;
-use quorate_net::{PeerId, Transport};
+use quorate_net::PeerId;
 use quorate_storage::{NodeId, RangeDescriptor, ReplicaRole, Role, Span};
 use quorate_txn::api::{Reply, Request};
 use quorate_txn::router::{DirectoryReply, DirectoryRequest};

@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use quorate_net::{ChunkSource, Message, NetError, PeerId, QuicTransport, Transport};
+use quorate_net::{ChunkSource, Message, NetError, PeerId, Transport};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,11 +13,11 @@ use std::time::Duration;
 /// Delegates to the transport once there is one.
 #[derive(Default)]
 pub(crate) struct LateTransport {
-    bound: OnceLock<Arc<QuicTransport>>,
+    bound: OnceLock<Arc<dyn Transport>>,
 }
 
 impl LateTransport {
-    pub(crate) fn bind(&self, transport: Arc<QuicTransport>) {
+    pub(crate) fn bind(&self, transport: Arc<dyn Transport>) {
         let fresh = self.bound.set(transport).is_ok();
         assert!(fresh, "a node binds its transport once, while it starts");
     }

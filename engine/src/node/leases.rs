@@ -6,6 +6,7 @@
 use super::images;
 use super::late::LateTransport;
 use super::start::Tasks;
+use quorate_net::runtime::Runtime;
 use quorate_net::{PeerId, Transport};
 use quorate_storage::store::{EffectSink, Notice, RaftMessage};
 use quorate_storage::{Engine, NodeId, StoreHandle, codec};
@@ -43,6 +44,7 @@ pub(super) struct Leases {
     pub(super) store: StoreHandle,
     pub(super) transport: Arc<LateTransport>,
     pub(super) tasks: Tasks,
+    pub(super) runtime: Runtime,
 }
 
 impl Leases {
@@ -58,6 +60,7 @@ impl Leases {
                     self.engine.clone(),
                     self.store.clone(),
                     self.transport.clone(),
+                    self.runtime.clone(),
                 )),
                 Notice::Removed(range) => {
                     tracing::info!(%range, "a replica was removed");

@@ -75,10 +75,12 @@ impl Membership {
         Membership { client, runtime }
     }
 
-    /// Writes the first rows of a new cluster: its authority and its first node.
-    pub(crate) async fn found(&self, cluster: &ClusterRecord, first: &NodeRecord) -> Result<()> {
+    /// Writes the first rows of a new cluster: its authority, if nodes have to show certificates, and its first node.
+    pub(crate) async fn found(&self, cluster: Option<&ClusterRecord>, first: &NodeRecord) -> Result<()> {
         transaction!(self, |txn| {
-            txn.put(records::cluster_key(), records::encode(cluster));
+            if let Some(cluster) = cluster {
+                txn.put(records::cluster_key(), records::encode(cluster));
+            }
             txn.put(records::node_key(first.id), records::encode(first));
             let next = NodeId(first.id.0 + 1);
             if txn.get(&records::next_node_key(), None).await?.is_none() {
@@ -186,20 +188,22 @@ impl Membership {
             if state != "valid" {
                 return Ok(Err(format!("this token is {state}; make a new one with: quorate cluster token create")));
             }
-            let Some(next) = read::<NodeId>(txn, &records::next_node_key(), "next node").await? else {
+            let addresses = request.advertise.iter().map(ToString::to_string).collect();
+            let Some(next) = enrol(txn, addresses, now).await? else {
                 return Ok(Err("this cluster has no next node id".to_owned()));
             };
             token.used_by = Some(next);
-            let record = NodeRecord {
-                id: next,
-                node_addresses: request.advertise.iter().map(ToString::to_string).collect(),
-                sql_address: None,
-                joined_at: now,
-            };
             txn.put(key, records::encode(&token));
-            txn.put(records::next_node_key(), records::encode(&NodeId(next.0 + 1)));
-            txn.put(records::node_key(next), records::encode(&record));
             Ok(Ok(next))
+        })
+    }
+
+    /// Makes a node a member for which the caller vouches: nobody asks for its certificate.
+    pub(crate) async fn enrol(&self) -> Result<NodeId> {
+        let now = self.runtime.wall();
+        transaction!(self, |txn| {
+            let missing = || Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "this database is not a cluster node");
+            enrol(txn, Vec::new(), now).await?.ok_or_else(missing)
         })
     }
 }
@@ -277,6 +281,17 @@ fn token_state(token: &TokenRecord, now: u64) -> String {
         None if token.expires_at <= now => "expired".to_owned(),
         None => "valid".to_owned(),
     }
+}
+
+/// Writes the row of the next node; `None` if there is no cluster.
+async fn enrol(txn: &mut Transaction, node_addresses: Vec<String>, joined_at: u64) -> Result<Option<NodeId>> {
+    let Some(id) = read::<NodeId>(txn, &records::next_node_key(), "next node").await? else {
+        return Ok(None);
+    };
+    let record = NodeRecord { id, node_addresses, sql_address: None, joined_at };
+    txn.put(records::next_node_key(), records::encode(&NodeId(id.0 + 1)));
+    txn.put(records::node_key(id), records::encode(&record));
+    Ok(Some(id))
 }
 
 async fn read<T: bincode::Decode<()>>(txn: &mut Transaction, key: &[u8], what: &str) -> Result<Option<T>> {

@@ -26,21 +26,24 @@ mod membership;
 mod options;
 mod placement;
 mod records;
+mod simulated;
 mod start;
 mod storage;
 mod threads;
 mod upkeep;
 
+pub use images::RAFT as RAFT_MESSAGE;
 pub use membership::TokenStatus;
 pub use options::{MemoryStorage, Network, NodeOptions, Storage};
 pub use quorate_net::token::JoinToken;
+pub use simulated::Simulated;
 
 use crate::error::{Error, Result};
 use crate::session::Gateway;
 use membership::Membership;
 use parking_lot::Mutex;
 use quorate_net::runtime::Runtime;
-use quorate_net::{QuicTransport, Transport};
+use quorate_net::Transport;
 use quorate_storage::store::Event;
 use quorate_storage::{DataDir, NodeId, StoreHandle};
 use quorate_txn::participant::Participants;
@@ -76,7 +79,7 @@ pub(crate) struct Inner {
     pub(crate) router: Arc<Router>,
     pub(crate) membership: Membership,
     pub(crate) gateway: Arc<Gateway>,
-    pub(crate) transport: Option<Arc<QuicTransport>>,
+    pub(crate) transport: Option<Arc<dyn Transport>>,
     /// `HOST:PORT` of this node for other nodes, as told to them.
     pub(crate) advertised: Vec<String>,
     cluster_name: Option<String>,
@@ -162,6 +165,12 @@ impl Node {
         Ok(self.inner.membership.tokens().await?.iter().any(|token| token.state == "valid"))
     }
 
+    /// The node's store, for tools that look below SQL.
+    #[must_use]
+    pub fn store(&self) -> &StoreHandle {
+        &self.inner.store
+    }
+
     /// Why the node stopped itself, if it did: a failed or full disk (58030, 53100), damage (XX001).
     #[must_use]
     pub fn failure(&self) -> Option<Error> {
@@ -201,15 +210,9 @@ impl Node {
         }
         inner.store.send(Event::Shutdown);
         let threads = std::mem::take(&mut *inner.threads.lock());
-        let joined = tokio::task::spawn_blocking(move || {
-            for thread in threads {
-                if thread.join().is_err() {
-                    tracing::error!("a storage thread panicked");
-                }
-            }
-        });
-        if let Err(error) = joined.await {
-            tracing::error!(%error, "storage threads were not joined");
+        let joined = inner.runtime.blocking(move || threads.into_iter().all(|thread| thread.join().is_ok()));
+        if joined.await != Some(true) {
+            tracing::error!("a storage thread panicked");
         }
         inner.tasks.close();
         inner.tasks.wait().await;

@@ -7,21 +7,23 @@ use super::leases::{self, Sink};
 use super::membership::Membership;
 use super::options::{Network, NodeOptions};
 use super::storage::{self, Place, storage_error};
+use super::records::NodeRecord;
 use super::{Inner, Node, identity, threads, upkeep};
 use crate::error::{Error, Result, SqlState};
 use crate::session::Gateway;
 use crossbeam::channel::unbounded;
 use parking_lot::Mutex;
 use quorate_net::runtime::Runtime;
-use quorate_net::{NetError, PeerId, QuicTransport, Transport};
+use quorate_net::{Handler, NetError, PeerId, QuicTransport, Transport};
 use quorate_storage::keys::{CATALOG_PREFIX, DIRECTORY_PREFIX, END_PREFIX, ORACLE_PREFIX, USER_PREFIX};
-use quorate_storage::store::{Opened, Store, StoreSettings, driver};
+use quorate_storage::store::driver::{self, Pace};
+use quorate_storage::store::{Opened, Store, StoreSettings};
 use quorate_storage::{
     CATALOG_RANGE, DIRECTORY_RANGE, FIRST_USER_RANGE, NodeId, ORACLE_RANGE, RangeDescriptor, RangeId,
     ReplicaDescriptor, ReplicaId, ReplicaRole, Span, StoreHandle,
 };
 use quorate_txn::participant::Participants;
-use quorate_txn::transaction::{Client, Setup};
+use quorate_txn::transaction::{Client, Observer, Setup};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -30,12 +32,41 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// The node that creates a cluster.
-const FIRST_NODE: NodeId = NodeId(1);
+pub(super) const FIRST_NODE: NodeId = NodeId(1);
 
-/// Starts a node; see the chapter in [`super`].
+/// What a node is built on, once it is known who it is.
+pub(super) struct Ground {
+    pub(super) opened: storage::Opened,
+    pub(super) id: NodeId,
+    /// Whether it creates the cluster, or goes on where an earlier start had stopped.
+    pub(super) founds: bool,
+    /// Nodes that it was told of when it joined.
+    pub(super) peers: Vec<(u64, Vec<SocketAddr>)>,
+    pub(super) settings: StoreSettings,
+    pub(super) runtime: Runtime,
+    pub(super) observer: Option<Arc<dyn Observer>>,
+    pub(super) runs: StoreRuns,
+}
+
+/// What runs the loops of the store.
+pub(super) enum StoreRuns {
+    Threads,
+    /// Tasks, on a disk that takes this time for the log and for the engine.
+    Tasks([Box<dyn Pace>; 2]),
+}
+
+/// How a node reaches others.
+pub(super) enum Net {
+    Quic(Network),
+    Given(Attach),
+}
+
+type Attach = Box<dyn FnOnce(Arc<dyn Handler>) -> Arc<dyn Transport> + Send>;
+
+/// Starts a real node; see the chapter in [`super`].
 pub(super) async fn start(mut options: NodeOptions, runtime: Runtime) -> Result<Node> {
     options.network = options.network.map(Network::settled);
-    let opened = storage::open(options.storage.clone(), options.cache_bytes).await?;
+    let opened = storage::open(options.storage.clone(), options.cache_bytes, &runtime).await?;
     let known = opened.place.node()?;
     let (id, peers) = match (&options.join, known) {
         (_, Some(id)) => (id, Vec::new()),
@@ -50,25 +81,33 @@ pub(super) async fn start(mut options: NodeOptions, runtime: Runtime) -> Result<
     let (heartbeat_ticks, election_ticks) = (3, 10);
     let settings =
         StoreSettings { seed: runtime.random_u64(), heartbeat_ticks, election_ticks, ..StoreSettings::default() };
+    let founds = known.is_none() && options.join.is_none();
+    let ground = Ground { opened, id, founds, peers, settings, runtime, observer: None, runs: StoreRuns::Threads };
+    build(ground, options.network.map(Net::Quic)).await
+}
+
+/// Puts a node together.
+pub(super) async fn build(ground: Ground, net: Option<Net>) -> Result<Node> {
+    let Ground { opened, id, founds, peers, settings, runtime, observer, runs } = ground;
     let engine = opened.engine.clone();
     let mut store = Store::open(id, engine.clone(), opened.log, settings).map_err(storage_error)?;
     if let Some(kept) = opened.kept {
         kept.forget();
     }
-    let founded = known.is_none() && options.join.is_none();
-    if founded && store.handle.all_views().is_empty() {
+    if founds && store.handle.all_views().is_empty() {
         store.store.bootstrap(&first_ranges(id)).map_err(storage_error)?;
-    }
-    if founded {
-        opened.place.set_node(id)?;
     }
 
     let handle = store.handle.clone();
     let late = Arc::new(LateTransport::default());
     let participants = Arc::new(Participants::new(id, engine.clone(), handle.clone(), runtime.clone()));
     let (sink, notices) = Sink::new(late.clone());
-    let threads = run_threads(id, store, sink)?;
-    let transport = options.network.is_some().then(|| late.clone() as Arc<dyn Transport>);
+    let tasks = Tasks { stop: CancellationToken::new(), tracker: TaskTracker::new(), runtime: runtime.clone() };
+    let threads = match runs {
+        StoreRuns::Threads => run_threads(id, store, sink)?,
+        StoreRuns::Tasks(pace) => run_tasks(id, store, sink, pace, &tasks),
+    };
+    let transport = net.is_some().then(|| late.clone() as Arc<dyn Transport>);
     let client = Client::new(Setup {
         node: id,
         store: handle.clone(),
@@ -76,12 +115,13 @@ pub(super) async fn start(mut options: NodeOptions, runtime: Runtime) -> Result<
         participants: participants.clone(),
         transport,
         runtime: runtime.clone(),
+        observer,
     });
     client.connect_participants();
 
-    let tasks = Tasks { stop: CancellationToken::new(), tracker: TaskTracker::new(), runtime: runtime.clone() };
     tasks.spawn(upkeep::ticks(handle.clone(), runtime.clone()));
-    let leases = leases::Leases { engine, store: handle.clone(), transport: late.clone(), tasks: tasks.clone() };
+    let (transport, store) = (late.clone(), handle.clone());
+    let leases = leases::Leases { engine, store, transport, tasks: tasks.clone(), runtime: runtime.clone() };
     tasks.spawn(leases.run(notices, participants.clone()));
     tasks.spawn(run_participants(participants.clone()));
     tasks.spawn(run_client(client.clone()));
@@ -89,21 +129,32 @@ pub(super) async fn start(mut options: NodeOptions, runtime: Runtime) -> Result<
     let membership = Membership::new(client.clone(), runtime.clone());
     let info = Arc::new(Info::default());
     let dispatch = Arc::new(Dispatch::default());
-    let net = match &options.network {
-        Some(network) => {
-            let place = &opened.place;
-            Some(open_network(network, id, place, &membership, dispatch.clone(), &late, &runtime).await?)
-        }
+    let mut cluster_name = None;
+    let net = match net {
         None => None,
+        Some(Net::Given(attach)) => {
+            if founds {
+                let joined_at = runtime.wall();
+                let first = NodeRecord { id, node_addresses: Vec::new(), sql_address: None, joined_at };
+                membership.found(None, &first).await?;
+            }
+            let transport = attach(dispatch.clone());
+            late.bind(transport.clone());
+            Some(Bound { transport, advertised: Vec::new() })
+        }
+        Some(Net::Quic(network)) => {
+            let bound =
+                open_network(&network, id, &opened.place, &membership, dispatch.clone(), &late, &runtime).await?;
+            if id == FIRST_NODE {
+                cluster_name = membership.cluster().await?.map(|cluster| cluster.name);
+            }
+            Some(bound)
+        }
     };
     if let Some(net) = &net {
         peers.into_iter().for_each(|(peer, addresses)| net.transport.set_peer(PeerId(peer), addresses));
     }
     let gateway = Arc::new(Gateway::new(client.clone(), runtime.clone(), info.clone()));
-    let cluster_name = match (&net, founded || known.is_some() && id == FIRST_NODE) {
-        (Some(_), true) => membership.cluster().await?.map(|cluster| cluster.name),
-        _ => None,
-    };
     let inner = Arc::new(Inner {
         id,
         runtime,
@@ -115,18 +166,21 @@ pub(super) async fn start(mut options: NodeOptions, runtime: Runtime) -> Result<
         advertised: net.as_ref().map(|net| net.advertised.clone()).unwrap_or_default(),
         transport: net.map(|net| net.transport),
         cluster_name,
-        founded,
+        founded: founds,
         members: AtomicUsize::new(1),
         stop: tasks.stop.clone(),
         tasks: tasks.tracker.clone(),
         threads: Mutex::new(threads),
-        directory: Mutex::new(opened.place.into_directory()),
+        directory: Mutex::default(),
     });
     info.complete(&inner);
     dispatch.complete(handle, client.server().clone());
-    if founded {
+    if founds {
         crate::sql::catalog::store::bootstrap(&client).await?;
+        // Last: a start that did not come so far is done again.
+        opened.place.set_node(id)?;
     }
+    *inner.directory.lock() = opened.place.into_directory();
     tasks.spawn(upkeep::placement(Arc::downgrade(&inner)));
     tasks.spawn(upkeep::address_book(Arc::downgrade(&inner)));
     Ok(Node { inner })
@@ -158,8 +212,10 @@ async fn run_client(client: Client) {
     client.run().await;
 }
 
-struct Net {
-    transport: Arc<QuicTransport>,
+/// A network that is open.
+struct Bound {
+    transport: Arc<dyn Transport>,
+    /// What others are told.
     advertised: Vec<String>,
 }
 
@@ -171,7 +227,7 @@ async fn open_network(
     dispatch: Arc<Dispatch>,
     late: &LateTransport,
     runtime: &Runtime,
-) -> Result<Net> {
+) -> Result<Bound> {
     let identity = match place.identity()? {
         Some(identity) => identity,
         None => identity::found(id, place, membership, runtime).await?,
@@ -181,7 +237,7 @@ async fn open_network(
         .map_err(|error| network_error(network.listen, &error))?;
     late.bind(transport.clone());
     let advertised = identity::addresses(network, transport.local_addr());
-    Ok(Net { transport, advertised: advertised.iter().map(SocketAddr::to_string).collect() })
+    Ok(Bound { transport, advertised: advertised.iter().map(SocketAddr::to_string).collect() })
 }
 
 fn run_threads(id: NodeId, opened: Opened, mut sink: Sink) -> Result<Vec<JoinHandle<()>>> {
@@ -199,6 +255,28 @@ fn run_threads(id: NodeId, opened: Opened, mut sink: Sink) -> Result<Vec<JoinHan
     });
     let failed = |error: std::io::Error| Error::new(SqlState::SYSTEM_ERROR, format!("cannot start a thread: {error}"));
     Ok(vec![raft.map_err(failed)?, apply.map_err(failed)?])
+}
+
+fn run_tasks(
+    id: NodeId,
+    opened: Opened,
+    mut sink: Sink,
+    [mut log_pace, mut engine_pace]: [Box<dyn Pace>; 2],
+    tasks: &Tasks,
+) -> Vec<JoinHandle<()>> {
+    let Opened { store, applier, inbox, handle } = opened;
+    let (to_apply, work) = tokio::sync::mpsc::unbounded_channel();
+    tasks.spawn(async move {
+        if let Err(error) = driver::raft_task(store, inbox, to_apply, &mut sink, log_pace.as_mut()).await {
+            tracing::error!(node = %id, %error, "the store stopped");
+        }
+    });
+    tasks.spawn(async move {
+        if let Err(error) = driver::apply_task(applier, work, handle, engine_pace.as_mut()).await {
+            tracing::error!(node = %id, %error, "applying stopped");
+        }
+    });
+    Vec::new()
 }
 
 /// The ranges of a new cluster, all on its first node.

@@ -3,6 +3,7 @@
 use super::options::{MemoryStorage, Storage};
 use crate::error::{Error, Result, SqlState};
 use quorate_net::identity::Identity;
+use quorate_net::runtime::Runtime;
 use quorate_storage::engine::{DiskEngine, EngineSettings};
 use quorate_storage::log::{DiskLog, LogSettings};
 use quorate_storage::{DataDir, Engine, Kept, LogStore, NodeId, codec};
@@ -27,8 +28,8 @@ pub(super) enum Place {
 }
 
 /// Opens the storage; reading a large log takes time, so it runs on the blocking pool.
-pub(super) async fn open(storage: Storage, cache_bytes: u64) -> Result<Opened> {
-    let opened = tokio::task::spawn_blocking(move || match storage {
+pub(super) async fn open(storage: Storage, cache_bytes: u64, runtime: &Runtime) -> Result<Opened> {
+    let opened = runtime.blocking(move || match storage {
         Storage::Memory => Ok(open_memory(Arc::default())),
         Storage::Held(memory) => Ok(open_memory(memory)),
         Storage::Directory(path) => {
@@ -40,7 +41,8 @@ pub(super) async fn open(storage: Storage, cache_bytes: u64) -> Result<Opened> {
             Ok(Opened { engine, log, kept: Some(kept), place: Place::Directory(directory) })
         }
     });
-    opened.await.map_err(|error| Error::new(SqlState::INTERNAL_ERROR, error.to_string()))?.map_err(storage_error)
+    let panicked = || Error::new(SqlState::INTERNAL_ERROR, "opening the data directory panicked");
+    opened.await.ok_or_else(panicked)?.map_err(storage_error)
 }
 
 fn open_memory(memory: Arc<MemoryStorage>) -> Opened {

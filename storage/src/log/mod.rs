@@ -6,8 +6,7 @@
 //! Invariant: nothing is acknowledged to anybody (vote, append, client) before `append` returned.
 
 use crate::{Error, RangeId};
-pub use raft::eraftpb::Entry;
-use raft::eraftpb::HardState;
+pub use raft::eraftpb::{Entry, HardState};
 
 mod check;
 mod disk;

@@ -1,16 +1,21 @@
-//! How a store is driven: blocking loops for two threads that the node starts, and one inline step for simulation.
+//! How a store is driven: blocking loops for two threads of a real node, the same loops as tasks for a simulated one, and
+//! one inline step for tests of the store alone.
 //!
 //! ```text
 //!   events ──► raft_loop ──tasks──► apply_loop          two threads of a real node
-//!                 ▲                     │
+//!                 ▲                     │               (raft_task, apply_task: two tasks of a simulated one)
 //!                 └──Event::Applied─────┘
 //! ```
+//! In a simulation an append to the log returns at once, but what depends on its durability is held back until the
+//! simulated disk says that it is done. If the node dies meanwhile, the disk decides what of the append is found again.
 //! The events channel is bounded, the tasks channel is not: the apply loop may block on the raft loop, never the other
 //! way round.
 
-use super::event::{ApplyTask, EffectSink, Effects, Event};
+use super::event::{ApplyTask, EffectSink, Effects, Event, Notice};
+use super::message::RaftMessage;
 use super::{Applier, Store, StoreHandle};
-use crate::Error;
+use crate::{Error, NodeId};
+use async_trait::async_trait;
 use crossbeam::channel::{Receiver, Sender};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -97,8 +102,113 @@ pub fn apply_loop(mut applier: Applier, tasks: &Receiver<Vec<ApplyTask>>, to_raf
     ended
 }
 
+/// The time that a simulated disk takes.
+#[async_trait]
+pub trait Pace: Send {
+    /// Returns when what was appended to the log is durable.
+    async fn appended(&mut self);
+    /// Returns when the next work may be applied to the engine.
+    async fn apply(&mut self);
+}
+
+/// Effects that wait for an append to become durable.
+#[derive(Default)]
+struct Held {
+    waits: bool,
+    effects: Vec<HeldEffect>,
+}
+
+enum HeldEffect {
+    Send(NodeId, Vec<RaftMessage>),
+    Notice(Notice),
+}
+
+/// Lets effects pass until the log appends, and keeps those after it.
+struct Holding<'a, S> {
+    sink: &'a mut S,
+    held: &'a mut Held,
+}
+
+impl<S: EffectSink> EffectSink for Holding<'_, S> {
+    fn send(&mut self, to: NodeId, messages: Vec<RaftMessage>) {
+        if self.held.waits {
+            self.held.effects.push(HeldEffect::Send(to, messages));
+        } else {
+            self.sink.send(to, messages);
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        if self.held.waits {
+            self.held.effects.push(HeldEffect::Notice(notice));
+        } else {
+            self.sink.notice(notice);
+        }
+    }
+
+    fn appended(&mut self) {
+        self.held.waits = true;
+    }
+}
+
+/// [`raft_loop`] as a task of a simulated node.
+///
+/// # Errors
+/// What stopped the store.
+pub async fn raft_task<S: EffectSink>(
+    mut store: Store,
+    inbox: Inbox,
+    tasks: tokio::sync::mpsc::UnboundedSender<Vec<ApplyTask>>,
+    sink: &mut S,
+    pace: &mut dyn Pace,
+) -> Result<(), Error> {
+    let views = store.views.clone();
+    loop {
+        let mut held = Held::default();
+        let passed = guarded(|| store.process(&mut Holding { sink, held: &mut held }));
+        let work = passed.inspect_err(|error| views.fail(error))?;
+        if held.waits {
+            pace.appended().await;
+        }
+        for effect in held.effects {
+            match effect {
+                HeldEffect::Send(to, messages) => sink.send(to, messages),
+                HeldEffect::Notice(notice) => sink.notice(notice),
+            }
+        }
+        if store.is_stopped() || !work.is_empty() && tasks.send(work).is_err() {
+            return Ok(());
+        }
+        inbox.ready().await;
+        inbox.drain().into_iter().for_each(|event| store.handle(event));
+    }
+}
+
+/// [`apply_loop`] as a task of a simulated node.
+///
+/// # Errors
+/// What the engine failed with.
+pub async fn apply_task(
+    mut applier: Applier,
+    mut tasks: tokio::sync::mpsc::UnboundedReceiver<Vec<ApplyTask>>,
+    to_raft: StoreHandle,
+    pace: &mut dyn Pace,
+) -> Result<(), Error> {
+    while let Some(work) = tasks.recv().await {
+        pace.apply().await;
+        match guarded(|| applier.apply(work)) {
+            Ok(results) => drop(to_raft.send(Event::Applied(results))),
+            Err(error) => {
+                to_raft.send(Event::Failed(error.clone()));
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Turns a panic into the error that poisons the store.
-fn guarded(run: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+fn guarded<T>(run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     std::panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message");

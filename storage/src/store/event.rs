@@ -128,6 +128,8 @@ pub trait EffectSink {
     fn send(&mut self, to: NodeId, messages: Vec<RaftMessage>);
     /// Something that the node should know.
     fn notice(&mut self, notice: Notice);
+    /// The log has appended: what follows may happen only because that is durable.
+    fn appended(&mut self) {}
 }
 
 /// Something that the node should know.

@@ -54,6 +54,7 @@ impl Store {
         self.flush(sink);
         if !pass.batch.groups.is_empty() {
             self.log.append(pass.batch, true)?;
+            sink.appended();
         }
         pass.taken.into_iter().try_for_each(|taken| self.advance(taken))
     }

@@ -9,8 +9,8 @@ use super::handle::{ReplicaView, Role};
 use crate::{Error, RangeDescriptor, RangeId};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use tokio::sync::watch;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::Notify;
 
 /// The views of all initialized replicas of one store.
 #[derive(Debug, Default)]
@@ -18,7 +18,9 @@ pub struct Views {
     /// Held for one lookup or one assignment; no other lock is taken inside.
     map: RwLock<BTreeMap<RangeId, ReplicaView>>,
     /// What stopped the store.
-    failure: watch::Sender<Option<Error>>,
+    failure: OnceLock<Error>,
+    /// Wakes who waits for the failure.
+    failing: Notify,
 }
 
 impl Views {
@@ -34,27 +36,25 @@ impl Views {
 
     /// What stopped the store, if it failed.
     pub fn failure(&self) -> Option<Error> {
-        self.failure.borrow().clone()
+        self.failure.get().cloned()
     }
 
     /// Resolves when the store has failed, with what stopped it.
     pub async fn failed(&self) -> Error {
-        let mut seen = self.failure.subscribe();
-        let failure = seen.wait_for(Option::is_some).await.ok().and_then(|failure| failure.clone());
-        match failure {
-            Some(failure) => failure,
-            // The sender lives as long as `self`.
-            None => std::future::pending().await,
+        loop {
+            let failing = self.failing.notified();
+            if let Some(failure) = self.failure() {
+                return failure;
+            }
+            failing.await;
         }
     }
 
     /// Remembers the first failure.
     pub(super) fn fail(&self, error: &Error) {
-        self.failure.send_if_modified(|first| {
-            let news = first.is_none();
-            first.get_or_insert_with(|| error.clone());
-            news
-        });
+        if self.failure.set(error.clone()).is_ok() {
+            self.failing.notify_waiters();
+        }
     }
 
     pub(super) fn insert(&self, view: ReplicaView) {

@@ -21,7 +21,7 @@ mod version;
 mod write;
 
 pub use read::{Limits, Scanned, changed_in, newest, read_at, scan_at};
-pub use version::{Version, decode_newest, encode_newest, newest_id};
+pub use version::{Version, decode_history, decode_newest, encode_newest, history_id, newest_id};
 pub use write::Batch;
 
 #[cfg(test)]

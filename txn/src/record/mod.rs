@@ -88,6 +88,12 @@ pub fn plan_key(record: &RecordKey) -> Vec<u8> {
     key
 }
 
+/// The attempt whose header this engine key holds; `None` if it holds something else.
+pub fn attempt_of_key(engine_key: &[u8]) -> Option<Attempt> {
+    let (_, rest) = keys::unescape_terminated(engine_key)?;
+    rest.try_into().ok().map(attempt_of)
+}
+
 impl Header {
     /// The header of an attempt that is decided.
     pub fn decided(seq: u64, core: Core) -> Header {

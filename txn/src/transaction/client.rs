@@ -1,6 +1,7 @@
 //! The way into the map: what a node needs to run transactions, put together.
 
 use super::handle::Transaction;
+use super::observer::{Observer, Watch};
 use super::options::TxnOptions;
 use crate::coordinator::Coordinator;
 use crate::error::Result;
@@ -33,6 +34,8 @@ pub struct Setup {
     pub transport: Option<Arc<dyn Transport>>,
     /// Time and randomness.
     pub runtime: Runtime,
+    /// Who watches the transactions of this gateway, if anybody does.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 /// The way into the map; one per node, cheap to clone.
@@ -53,6 +56,7 @@ struct Shared {
     ids: Arc<dyn Ids>,
     /// Transactions that hold volatile locks on other nodes.
     locking: AtomicUsize,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -67,7 +71,7 @@ impl std::fmt::Debug for Shared {
 impl Client {
     /// Puts a gateway together. Its incarnation is drawn at random.
     pub fn new(setup: Setup) -> Client {
-        let Setup { node, store, engine, participants, transport, runtime } = setup;
+        let Setup { node, store, engine, participants, transport, runtime, observer } = setup;
         let incarnation = runtime.random_u64();
         let tasks = Tasks::new(runtime.clone());
         let oracle = OracleService::new(store.clone(), Arc::clone(&engine), tasks.clone());
@@ -89,6 +93,7 @@ impl Client {
             server,
             participants,
             locking: AtomicUsize::new(0),
+            observer,
         };
         Client { shared: Arc::new(shared) }
     }
@@ -125,10 +130,11 @@ impl Client {
     /// # Errors
     /// [`crate::Error::Unavailable`] when the oracle cannot be reached.
     pub async fn begin(&self, options: TxnOptions) -> Result<Transaction> {
+        let watch = self.shared.observer.clone().map(|observer| Watch::begin(observer, options.isolation));
         let reading = self.oracle().read_id().await?;
         let attempt = self.next_attempt();
         let start = options.start.unwrap_or(StartId { read_id: reading.read_id, first: attempt });
-        Ok(Transaction::new(self.clone(), options, attempt, start, reading))
+        Ok(Transaction::new(self.clone(), options, attempt, start, reading, watch))
     }
 
     /// The timestamp oracle.

@@ -11,6 +11,7 @@
 //! Invariant: what is sent for one attempt differs in nothing but C.
 
 use super::handle::Transaction;
+use super::observer::End;
 use super::options::{CommitPath, Committed, Isolation};
 use crate::TxnId;
 use crate::api::{Base, Prepare, RecordKey, RegisterState, Reply, Request, TxnMeta, Write};
@@ -75,6 +76,13 @@ impl Transaction {
         self.check_open()?;
         let result = self.commit_writes().await;
         self.finished = true;
+        if let Some(watch) = &mut self.watch {
+            watch.ends(match &result {
+                Ok(committed) => End::Committed(committed.commit_id),
+                Err(Error::Ambiguous) => End::Unknown,
+                Err(_) => End::Aborted,
+            });
+        }
         self.release().await;
         result
     }
@@ -88,6 +96,10 @@ impl Transaction {
         }
         let mut lock_first = false;
         for _ in 0..MOST_ATTEMPTS {
+            if let Some(watch) = &mut self.watch {
+                let writes = self.overlay.iter().map(|(key, write)| (key.to_vec(), write.value.clone()));
+                watch.commits(self.attempt, writes);
+            }
             let (parts, outside) = self.cut().await?;
             let participants = parts.len();
             let one = participants == 1 && parts[0].bytes <= PROPOSAL_BYTES && !lock_first;

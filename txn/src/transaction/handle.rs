@@ -1,6 +1,7 @@
 //! A transaction as its session holds it: identity, buffered writes, savepoints, statements, its end.
 
 use super::client::Client;
+use super::observer::Watch;
 use super::options::{Isolation, Mark, TxnOptions};
 use super::overlay::Overlay;
 use super::reads::ReadSet;
@@ -40,6 +41,8 @@ pub struct Transaction {
     /// Whether it is counted among those with locks.
     pub(super) is_locking: bool,
     pub(super) finished: bool,
+    /// What an observer is told at the end.
+    pub(super) watch: Option<Box<Watch>>,
 }
 
 impl Transaction {
@@ -49,6 +52,7 @@ impl Transaction {
         attempt: Attempt,
         start: StartId,
         reading: Reading,
+        watch: Option<Box<Watch>>,
     ) -> Transaction {
         Transaction {
             client,
@@ -67,6 +71,7 @@ impl Transaction {
             locked: BTreeMap::new(),
             is_locking: false,
             finished: false,
+            watch,
         }
     }
 

@@ -26,6 +26,7 @@
 mod client;
 mod commit;
 mod handle;
+mod observer;
 mod options;
 mod overlay;
 mod read;
@@ -33,6 +34,7 @@ mod reads;
 
 pub use client::{Client, Setup};
 pub use handle::Transaction;
+pub use observer::{End, Observed, ObservedRead, Observer};
 pub use options::{CommitPath, Committed, Isolation, Mark, Page, Scan, TxnOptions};
 
 #[cfg(test)]

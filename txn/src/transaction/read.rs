@@ -41,11 +41,10 @@ impl Transaction {
                 self.overtaken(newest).await?;
                 continue;
             }
-            self.note_point(key);
-            return match rows.results.into_iter().next() {
-                Some(ReadResult::Value(value)) => Ok(value.map(Bytes::from)),
-                other => Err(misfit(other.as_ref())),
-            };
+            let Some(ReadResult::Value(value)) = rows.results.into_iter().next() else { return Err(misfit(None)) };
+            let value = value.map(Bytes::from);
+            self.note_point(key, value.as_ref(), lock);
+            return Ok(value);
         }
     }
 
@@ -75,7 +74,7 @@ impl Transaction {
                 for (at, result) in asked.into_iter().zip(rows.results) {
                     let ReadResult::Value(value) = result else { return Err(misfit(Some(&result))) };
                     values[at] = value.map(Bytes::from);
-                    self.note_point(&keys[at]);
+                    self.note_point(&keys[at], values[at].as_ref(), lock);
                 }
             }
         }
@@ -170,7 +169,7 @@ impl Transaction {
         match rows.results.into_iter().next() {
             Some(ReadResult::Pairs { pairs, resume }) => {
                 let covered = resume.map_or_else(|| part.clone(), |resume| before(&part, &resume, scan.reverse));
-                self.note_span(&covered);
+                self.note_span(&covered, &pairs, scan.lock);
                 Ok(Some((covered, pairs)))
             }
             other => Err(misfit(other.as_ref())),
@@ -226,15 +225,23 @@ impl Transaction {
         }
     }
 
-    fn note_point(&mut self, key: &[u8]) {
+    fn note_point(&mut self, key: &[u8], value: Option<&Bytes>, lock: Lock) {
         self.has_read = true;
+        if let Some(watch) = self.watch.as_mut().filter(|_| shows_all(lock)) {
+            let pairs = value.map(|value| (key.to_vec(), value.clone()));
+            watch.read(self.read_id, Span::point(key), pairs.into_iter().collect());
+        }
         if self.notes_reads() {
             self.reads.add_point(key.to_vec());
         }
     }
 
-    fn note_span(&mut self, span: &Span) {
+    fn note_span(&mut self, span: &Span, pairs: &[(Blob, Blob)], lock: Lock) {
         self.has_read = true;
+        if let Some(watch) = self.watch.as_mut().filter(|_| shows_all(lock)) {
+            let pairs = pairs.iter().map(|(key, value)| (key.to_vec(), Bytes::copy_from_slice(value)));
+            watch.read(self.read_id, span.clone(), pairs.collect());
+        }
         if self.notes_reads() {
             self.reads.add_span(span.clone());
         }
@@ -244,6 +251,11 @@ impl Transaction {
     fn notes_reads(&self) -> bool {
         self.options.isolation == Isolation::Serializable && !self.options.read_only
     }
+}
+
+/// Whether a read with this lock shows every row.
+fn shows_all(lock: Lock) -> bool {
+    !matches!(lock, Some((_, LockWait::SkipLocked)))
 }
 
 /// The part of `span` that a scan has covered when it goes on at `resume`.

@@ -120,6 +120,7 @@ fn start(hub: &Hub, runtime: &Runtime, node: NodeId, nodes: u64, seed: u64) -> C
     let transport = hub.join(PeerId(node.0), receiver.clone());
     let participants = Arc::new(Participants::new(node, engine.clone(), handle.clone(), runtime.clone()));
     let client = Client::new(Setup {
+        observer: None,
         node,
         store: handle.clone(),
         engine,

@@ -1,0 +1,150 @@
+//! The clients of a workload: each has a connection to some node, and tries one transaction after the other.
+
+use super::Workload;
+use quorate_bench::target::{Connection, Isolation, Row, Target, TargetError};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a client waits before it looks for another node.
+const RECONNECT: Duration = Duration::from_millis(50);
+
+/// What all clients of a run share.
+#[derive(Debug)]
+pub struct Clients {
+    left: AtomicU64,
+    think: Duration,
+    began: Instant,
+}
+
+/// How a transaction ended, as its client knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Committed.
+    Committed,
+    /// Not committed.
+    Aborted,
+    /// Perhaps committed.
+    Unknown,
+}
+
+/// One client.
+pub struct Client {
+    /// Its number, from 0.
+    pub process: u64,
+    /// Its own randomness.
+    pub rng: StdRng,
+    target: Arc<dyn Target>,
+    connection: Option<Box<dyn Connection>>,
+    began: Instant,
+}
+
+impl Clients {
+    /// Clients that will try `steps` transactions all together, with pauses of up to `think`.
+    #[must_use]
+    pub fn new(steps: u64, think: Duration) -> Clients {
+        Clients { left: AtomicU64::new(steps), think, began: Instant::now() }
+    }
+
+    /// Client `at`, from its first transaction to its last.
+    pub async fn client(self: Arc<Self>, at: usize, seed: u64, target: Arc<dyn Target>, workload: Arc<dyn Workload>) {
+        let rng = StdRng::seed_from_u64(seed);
+        let mut client = Client { process: at as u64, rng, target, connection: None, began: self.began };
+        let next = |left: u64| left.checked_sub(1);
+        while self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok() {
+            client.connect().await;
+            workload.step(&mut client).await;
+            let think = u64::try_from(self.think.as_micros()).unwrap_or(0);
+            if think > 0 {
+                tokio::time::sleep(Duration::from_micros(client.rng.random_range(0..think))).await;
+            }
+        }
+    }
+}
+
+impl Client {
+    /// Virtual microseconds since the clients began.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    async fn connect(&mut self) {
+        while self.connection.is_none() {
+            let node = self.rng.random_range(0..64);
+            match self.target.connect(node).await {
+                Ok(connection) => self.connection = Some(connection),
+                Err(_) => tokio::time::sleep(RECONNECT).await,
+            }
+        }
+    }
+
+    /// The connection of this client.
+    ///
+    /// # Errors
+    /// It was lost in this transaction.
+    pub fn sql(&mut self) -> Result<&mut dyn Connection, TargetError> {
+        match &mut self.connection {
+            Some(connection) => Ok(connection.as_mut()),
+            None => Err(TargetError::new("08003", "not connected")),
+        }
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// What the node says.
+    pub async fn begin(&mut self, isolation: Isolation) -> Result<(), TargetError> {
+        self.sql()?.batch(isolation.begin()).await
+    }
+
+    /// Runs a statement given as text.
+    ///
+    /// # Errors
+    /// What the node says.
+    pub async fn query(&mut self, sql: &str) -> Result<Vec<Row>, TargetError> {
+        self.sql()?.query(sql).await
+    }
+
+    /// Ends a transaction whose statements gave `done`: commits, or rolls back.
+    pub async fn end<T>(&mut self, done: Result<T, TargetError>) -> (Option<T>, Outcome) {
+        match done {
+            Ok(value) => match self.query("COMMIT").await {
+                Ok(_) => (Some(value), Outcome::Committed),
+                Err(error) => (Some(value), self.failed(&error).await),
+            },
+            // Before COMMIT nothing can have been committed.
+            Err(error) => {
+                self.failed(&error).await;
+                (None, Outcome::Aborted)
+            }
+        }
+    }
+
+    /// The outcome of a single statement, or of a COMMIT, that failed. The connection is usable afterwards, or dropped.
+    pub async fn failed(&mut self, error: &TargetError) -> Outcome {
+        let outcome = match error.sqlstate.as_str() {
+            "40003" | "08006" | "08007" | "08000" => Outcome::Unknown,
+            _ => Outcome::Aborted,
+        };
+        let usable = match &mut self.connection {
+            Some(connection) => connection.batch("ROLLBACK").await.is_ok(),
+            None => false,
+        };
+        if !usable || self.rng.random_bool(0.2) {
+            self.connection = None;
+        }
+        outcome
+    }
+
+    /// A single statement, and how it ended.
+    pub async fn single(&mut self, sql: &str) -> (Option<Vec<Row>>, Outcome) {
+        match self.query(sql).await {
+            Ok(rows) => (Some(rows), Outcome::Committed),
+            Err(error) => (None, self.failed(&error).await),
+        }
+    }
+}

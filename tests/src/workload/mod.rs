@@ -1,0 +1,87 @@
+//! Workloads: what clients do to a database while things go wrong, and what must hold afterwards.
+//!
+//! ```text
+//!   bank         transfers between ranges             the sum, at every moment; told is there, refused is not
+//!   set          single inserts                       nothing told is lost, nothing refused is there
+//!   counter      increments                           the number of those that were told
+//!   long-fork    writers of one key, readers of all   readers agree on an order
+//!   skew         rows that exclude each other         G2 on rows, on empty ranges and on deletions
+//!   sequential   inserts one after the other          whoever sees the later one sees the earlier one
+//!   foreign-key  parents deleted, children inserted   no orphan
+//!   unique       the same value from everywhere       one row each
+//!   index        an indexed column that changes       the index says what the table says
+//!   tpcc         a small warehouse                    TPC-C's own conditions
+//! ```
+//! A workload talks SQL to a [`Target`], simulated or real. Everything that the check needs it keeps itself.
+
+mod bank;
+mod clients;
+mod counter;
+mod foreign_key;
+mod index;
+mod long_fork;
+mod sequential;
+mod set;
+mod skew;
+mod tpcc;
+mod unique;
+
+pub use clients::{Client, Clients, Outcome};
+
+use quorate_bench::target::{Target, TargetError};
+use std::sync::Arc;
+
+/// The names of all workloads.
+pub const NAMES: [&str; 10] = [
+    "bank",
+    "set",
+    "counter",
+    "long-fork",
+    "skew",
+    "sequential",
+    "foreign-key",
+    "unique",
+    "index",
+    "tpcc",
+];
+
+/// What clients do, and what must hold.
+#[async_trait::async_trait]
+pub trait Workload: Send + Sync {
+    /// Makes the tables and the first rows. Nothing goes wrong meanwhile.
+    async fn set_up(&self, target: &dyn Target) -> Result<(), TargetError>;
+
+    /// One transaction of a client.
+    async fn step(&self, client: &mut Client);
+
+    /// Splits a table somewhere; `at` is from 0 to 999. A split that fails is no finding.
+    async fn split(&self, target: &dyn Target, node: usize, at: u64);
+
+    /// What does not hold in the end, in words.
+    async fn check(&self, target: &dyn Target) -> Result<Vec<String>, TargetError>;
+}
+
+/// A new workload of this name; the bank if there is none.
+#[must_use]
+pub fn named(name: &str) -> Arc<dyn Workload> {
+    match name {
+        "set" => Arc::new(set::Set::default()),
+        "counter" => Arc::new(counter::Counter::default()),
+        "long-fork" => Arc::new(long_fork::LongFork::default()),
+        "skew" => Arc::new(skew::Skew::default()),
+        "sequential" => Arc::new(sequential::Sequential::default()),
+        "foreign-key" => Arc::new(foreign_key::ForeignKey::default()),
+        "unique" => Arc::new(unique::Unique::default()),
+        "index" => Arc::new(index::Index::default()),
+        "tpcc" => Arc::new(tpcc::Tpcc::default()),
+        _ => Arc::new(bank::Bank::default()),
+    }
+}
+
+/// Runs one `ALTER TABLE ... SPLIT AT`, through any node.
+async fn split_at(target: &dyn Target, node: usize, table: &str, value: i64) {
+    if let Ok(mut connection) = target.connect(node).await {
+        // Refused or not: a split is a fault here, nothing depends on it.
+        drop(connection.batch(&format!("ALTER TABLE {table} SPLIT AT VALUES ({value})")).await);
+    }
+}
