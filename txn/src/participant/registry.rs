@@ -79,9 +79,10 @@ impl Participants {
         }
     }
 
-    /// Another node's gateway showed that it lives (a ping, say).
-    pub fn heard(&self, gateway: NodeId, incarnation: u64) {
+    /// Another node's gateway showed that it lives, and that its attempts below `floor` hold no locks any more.
+    pub fn heard(&self, gateway: NodeId, incarnation: u64, floor: u64) {
         self.parts.gateways.heard(Attempt { gateway: gateway.0, incarnation, counter: 0 });
+        self.parts.gateways.raise_floor(gateway, incarnation, floor);
     }
 
     /// A gateway is gone for good: its volatile locks are released, its prepared attempts recovered, soon.
@@ -102,8 +103,16 @@ impl Participants {
 pub struct Gateways {
     node: NodeId,
     runtime: Runtime,
-    /// By gateway and incarnation; `None`: gone for good. Held for one lookup.
-    heard: Mutex<BTreeMap<(u64, u64), Option<Instant>>>,
+    /// By gateway and incarnation. Held for one lookup.
+    heard: Mutex<BTreeMap<(u64, u64), Heard>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Heard {
+    /// `None`: gone for good.
+    last: Option<Instant>,
+    /// Attempts below it hold no locks.
+    floor: u64,
 }
 
 impl Gateways {
@@ -117,9 +126,16 @@ impl Gateways {
         }
         let now = self.runtime.now();
         let mut heard = self.heard.lock();
-        let last = heard.entry((attempt.gateway, attempt.incarnation)).or_insert(Some(now));
-        if let Some(last) = last {
+        let heard =
+            heard.entry((attempt.gateway, attempt.incarnation)).or_insert(Heard { last: Some(now), floor: 0 });
+        if let Some(last) = &mut heard.last {
             *last = now;
+        }
+    }
+
+    fn raise_floor(&self, gateway: NodeId, incarnation: u64, floor: u64) {
+        if let Some(heard) = self.heard.lock().get_mut(&(gateway.0, incarnation)) {
+            heard.floor = heard.floor.max(floor);
         }
     }
 
@@ -129,23 +145,23 @@ impl Gateways {
             return true;
         }
         let heard = self.heard.lock();
-        let last = heard.get(&(attempt.gateway, attempt.incarnation)).copied().flatten();
-        last.is_some_and(|last| self.runtime.now().saturating_duration_since(last) < GATEWAY_SILENCE)
+        let heard = heard.get(&(attempt.gateway, attempt.incarnation)).copied().unwrap_or_default();
+        let recently = |last| self.runtime.now().saturating_duration_since(last) < GATEWAY_SILENCE;
+        attempt.counter >= heard.floor && heard.last.is_some_and(recently)
     }
 
     /// Whether the attempt's gateway is known to be gone.
     pub(super) fn is_dead(&self, attempt: Attempt) -> bool {
-        self.heard.lock().get(&(attempt.gateway, attempt.incarnation)).is_some_and(Option::is_none)
+        self.heard.lock().get(&(attempt.gateway, attempt.incarnation)).is_some_and(|heard| heard.last.is_none())
     }
 
     fn died(&self, gateway: NodeId, incarnation: u64) {
-        self.heard.lock().insert((gateway.0, incarnation), None);
+        self.heard.lock().entry((gateway.0, incarnation)).or_default().last = None;
     }
 
     fn forget_old(&self) {
         let now = self.runtime.now();
-        let recent =
-            |last: &Option<Instant>| last.is_none_or(|last| now.saturating_duration_since(last) < 2 * GATEWAY_SILENCE);
-        self.heard.lock().retain(|_, last| recent(last));
+        let recent = |last| now.saturating_duration_since(last) < 2 * GATEWAY_SILENCE;
+        self.heard.lock().retain(|_, heard| heard.last.is_none_or(recent));
     }
 }

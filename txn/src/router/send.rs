@@ -267,10 +267,10 @@ impl Router {
         Ok(reply.unwrap_or_else(|error| Reply::Failed(format!("the answer of {node} cannot be read: {error}"))))
     }
 
-    /// Tells connected nodes that this gateway lives, so that they keep its volatile locks.
-    pub async fn announce(&self, incarnation: u64) {
+    /// Tells connected nodes that this gateway lives, so that they keep the volatile locks of its attempts from `floor` on.
+    pub async fn announce(&self, incarnation: u64, floor: u64) {
         let Some(transport) = &self.peers.transport else { return };
-        let payload = Bytes::from(codec::encode(&(self.node.0, incarnation)));
+        let payload = Bytes::from(codec::encode(&(self.node.0, incarnation, floor)));
         let connected = transport.reachable().into_iter().filter(|(_, connected)| *connected);
         let calls = connected
             .map(|(peer, _)| transport.call(peer, Message { kind: kind::ALIVE, payload: payload.clone() }, ANNOUNCING));

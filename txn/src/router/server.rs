@@ -40,8 +40,8 @@ impl Server {
             kind::ORACLE => serve_encoded(&*self.oracle, payload).await,
             kind::DIRECTORY => serve_encoded(&*self.directory, payload).await,
             kind::ALIVE => {
-                let (gateway, incarnation) = codec::decode(payload, MOST_BYTES).ok()?;
-                self.participants.heard(NodeId(gateway), incarnation);
+                let (gateway, incarnation, floor) = codec::decode(payload, MOST_BYTES).ok()?;
+                self.participants.heard(NodeId(gateway), incarnation, floor);
                 Some(Bytes::new())
             }
             _ => None,

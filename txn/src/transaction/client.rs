@@ -11,10 +11,12 @@ use crate::router::{DirectoryService, Router, Server};
 use crate::service::Peers;
 use crate::tasks::Tasks;
 use crate::{Attempt, StartId};
+use parking_lot::Mutex;
 use quorate_net::{Runtime, Transport};
 use quorate_storage::{Engine, NodeId, StoreHandle};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How often other nodes hear that a gateway with locks lives; they wait three times as long.
@@ -54,9 +56,22 @@ struct Shared {
     /// What participants ask of this node; they hold it weakly.
     resolver: Arc<dyn Resolver>,
     ids: Arc<dyn Ids>,
-    /// Transactions that hold volatile locks on other nodes.
-    locking: AtomicUsize,
+    /// Held for moments only.
+    locking: Mutex<Locking>,
     observer: Option<Arc<dyn Observer>>,
+}
+
+/// The attempts of this gateway that hold volatile locks, or may.
+///
+/// A request for a lock that is delivered late or twice can lock for an attempt that is over, and nobody would ever unlock
+/// it. So ranges are told the floor now and then: an attempt below it holds nothing any more.
+#[derive(Default)]
+struct Locking {
+    active: BTreeSet<u64>,
+    /// The floor last told; no attempt below it may begin to lock.
+    floor: u64,
+    /// Whether anything was locked since.
+    news: bool,
 }
 
 impl std::fmt::Debug for Shared {
@@ -92,7 +107,7 @@ impl Client {
             coordinator,
             server,
             participants,
-            locking: AtomicUsize::new(0),
+            locking: Mutex::default(),
             observer,
         };
         Client { shared: Arc::new(shared) }
@@ -104,25 +119,45 @@ impl Client {
         participants.connect(Arc::downgrade(resolver), Arc::downgrade(ids));
     }
 
-    /// Tells other nodes now and then that this gateway lives while its transactions hold locks there; for ever. The
-    /// node runs it as a task.
+    /// Tells other nodes now and then that this gateway lives while its transactions hold locks there, and which of its
+    /// attempts are over; for ever. The node runs it as a task.
     pub async fn run(&self) {
         loop {
             self.router().runtime().sleep(ANNOUNCE).await;
-            if self.shared.locking.load(Ordering::Relaxed) > 0 {
-                self.router().announce(self.shared.incarnation).await;
+            if let Some(floor) = self.locking_floor() {
+                self.router().announce(self.shared.incarnation, floor).await;
             }
         }
+    }
+
+    /// The attempts below it hold no locks, now and for ever; `None` if nothing was locked since the last call.
+    fn locking_floor(&self) -> Option<u64> {
+        let mut locking = self.shared.locking.lock();
+        let next = self.shared.attempts.load(Ordering::Relaxed);
+        locking.floor = locking.active.first().copied().unwrap_or(next);
+        let news = std::mem::take(&mut locking.news) || !locking.active.is_empty();
+        news.then_some(locking.floor)
+    }
+
+    /// `attempt` is about to ask for its first lock; the answer is the attempt that shall ask, a new one if that was told
+    /// to be over.
+    pub(super) fn begin_locking(&self, attempt: Attempt) -> Attempt {
+        let mut locking = self.shared.locking.lock();
+        let attempt = if attempt.counter < locking.floor { self.next_attempt() } else { attempt };
+        locking.active.insert(attempt.counter);
+        locking.news = true;
+        attempt
+    }
+
+    /// `attempt` holds no lock any more, except where its unlocking or a late request is still on its way.
+    pub(super) fn end_locking(&self, attempt: Attempt) {
+        self.shared.locking.lock().active.remove(&attempt.counter);
     }
 
     /// Ends everything that goes on behind callers' backs, before the node closes. What is asked for later is
     /// [`crate::Error::Unavailable`].
     pub async fn close(&self) {
         self.router().tasks().close().await;
-    }
-
-    pub(super) fn locking(&self) -> &AtomicUsize {
-        &self.shared.locking
     }
 
     /// Begins a transaction at a fresh S: it sees everything that was acknowledged before this call.

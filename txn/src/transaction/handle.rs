@@ -14,7 +14,6 @@ use bytes::Bytes;
 use quorate_storage::{RangeId, Span};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// One attempt of a transaction. Dropping it without commit rolls it back.
@@ -216,7 +215,7 @@ impl Transaction {
 
     fn no_longer_locking(&mut self) {
         if std::mem::take(&mut self.is_locking) {
-            self.client.locking().fetch_sub(1, Ordering::Relaxed);
+            self.client.end_locking(self.attempt);
         }
     }
 

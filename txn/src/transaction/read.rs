@@ -12,7 +12,6 @@ use futures::future::try_join_all;
 use quorate_storage::{RangeId, Span};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// A volatile lock wanted on what is read.
 type Lock = Option<(LockMode, LockWait)>;
@@ -218,7 +217,7 @@ impl Transaction {
     fn note_lock(&mut self, range: RangeId, key: &[u8], lock: Lock) {
         if lock.is_some() && !self.locked.contains_key(&range) {
             if !self.is_locking {
-                self.client.locking().fetch_add(1, Ordering::Relaxed);
+                self.attempt = self.client.begin_locking(self.attempt);
                 self.is_locking = true;
             }
             self.locked.insert(range, key.to_vec());
