@@ -97,7 +97,8 @@ pub fn apply_loop(mut applier: Applier, tasks: &Receiver<Vec<ApplyTask>>, to_raf
         applier.persist()
     });
     if let Err(error) = &ended {
-        to_raft.send(Event::Failed(error.clone()));
+        // Known at once: the raft loop may find out that its tasks are not taken before it takes an event.
+        to_raft.fail(error.clone());
     }
     ended
 }
@@ -176,8 +177,13 @@ pub async fn raft_task<S: EffectSink>(
                 HeldEffect::Notice(notice) => sink.notice(notice),
             }
         }
-        if store.is_stopped() || !work.is_empty() && tasks.send(work).is_err() {
+        if store.is_stopped() {
             return Ok(());
+        }
+        if !work.is_empty() && tasks.send(work).is_err() {
+            let error = Error::Poisoned("the apply loop ended".into());
+            views.fail(&error);
+            return Err(error);
         }
         inbox.ready().await;
         inbox.drain().into_iter().for_each(|event| store.handle(event));
@@ -199,7 +205,7 @@ pub async fn apply_task(
         match guarded(|| applier.apply(work)) {
             Ok(results) => drop(to_raft.send(Event::Applied(results))),
             Err(error) => {
-                to_raft.send(Event::Failed(error.clone()));
+                to_raft.fail(error.clone());
                 return Err(error);
             }
         }
