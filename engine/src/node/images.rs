@@ -44,8 +44,10 @@ async fn send_chunks(
 ) -> Result<bool, NetError> {
     let opened = {
         let request = request.clone();
-        blocking(runtime, move || ImageReader::open(engine.view(), request.range, request.from, request.to, request.term))
-            .await?
+        blocking(runtime, move || {
+            ImageReader::open(engine.view(), request.range, request.from, request.to, request.term)
+        })
+        .await?
     };
     let Some(reader) = opened.map_err(|error| NetError::Cancelled(error.to_string()))? else {
         return Ok(false);

@@ -202,7 +202,8 @@ impl Membership {
     pub(crate) async fn enrol(&self) -> Result<NodeId> {
         let now = self.runtime.wall();
         transaction!(self, |txn| {
-            let missing = || Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "this database is not a cluster node");
+            let missing =
+                || Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "this database is not a cluster node");
             enrol(txn, Vec::new(), now).await?.ok_or_else(missing)
         })
     }

@@ -33,7 +33,6 @@ pub struct Simulated {
     /// The time that the disk takes, for the log and for the engine.
     pub pace: [Box<dyn Pace>; 2],
     /// Connects the node to the others.
-    #[expect(clippy::type_complexity, reason = "said once")]
     pub attach: Box<dyn FnOnce(Arc<dyn Handler>) -> Arc<dyn Transport> + Send>,
     /// Settings of its store.
     pub settings: StoreSettings,

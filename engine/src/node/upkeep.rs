@@ -3,8 +3,8 @@
 use super::Inner;
 use super::placement::{self, Situation, Step};
 use super::start::tell;
-use quorate_net::runtime::Runtime;
 use quorate_net::PeerId;
+use quorate_net::runtime::Runtime;
 use quorate_storage::range::ReplicaChange;
 use quorate_storage::store::{ChangeOutcome, Event};
 use quorate_storage::{RangeDescriptor, RangeId, Role, StoreHandle};

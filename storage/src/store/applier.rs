@@ -198,6 +198,7 @@ impl Applier {
             self.ranges.insert(right.id, RangeState { descriptor: right.clone(), applied: Position::FIRST });
             self.batch.descriptors.push(right.clone());
             self.batch.ranges.insert(right.id, Position::FIRST);
+            self.batch.splits = true;
             RangeChange::Split { left, right: Some(right) }
         } else {
             self.batch.discard(&right);
@@ -242,6 +243,11 @@ impl Applier {
         batch.ops.extend(batch.ranges.iter().map(|(range, at)| local::put_applied(*range, *at)));
         if !batch.ops.is_empty() {
             self.engine.write(batch.ops)?;
+        }
+        if batch.splits {
+            // The right side's log lives on its own. If a crash undid the split, an image of the left side could take its
+            // place, and what this replica of the right side has acknowledged would have no state to go with.
+            self.engine.persist()?;
         }
         if !applied.is_empty() {
             self.views.apply(batch.descriptors, &applied);

@@ -22,6 +22,8 @@ pub(super) struct Batch {
     pub(super) changes: Vec<(Sender<ChangeOutcome>, ChangeOutcome)>,
     /// Spans to delete once the batch is written.
     pub(super) discards: Vec<(RangeId, Span)>,
+    /// Whether the batch makes a range by a split: then it is durable before anything is said of the range.
+    pub(super) splits: bool,
 }
 
 impl Default for Batch {
@@ -36,6 +38,7 @@ impl Default for Batch {
             replies: Vec::new(),
             changes: Vec::new(),
             discards: Vec::new(),
+            splits: false,
         }
     }
 }

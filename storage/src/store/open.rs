@@ -10,8 +10,8 @@
 //! What a crash may have left, and what happens to it:
 //! - an `unfinished` span: data half deleted or half replaced. Delete the rest; an image will come again.
 //! - a log that ends before, or contradicts, the image in the engine: its entries are covered by the image; drop them.
-//! - a log whose range the engine does not know: the engine lost the split, and will apply it again, since the other
-//!   side's log still holds it. Keep the log, and let no message create the replica before.
+//! - a log whose range the engine does not know: splits are persisted before a log of the right side begins, so only a
+//!   directory put together from parts has this. Keep the log, and let no message create the replica before a split does.
 
 use super::driver::Inbox;
 use super::peer::{Peer, PeerStart};

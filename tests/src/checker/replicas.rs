@@ -36,7 +36,13 @@ fn compare(range: RangeId, replicas: &[(usize, ReplicaView)], states: &[Arc<Memo
     let whole = content(&states[*leader], span)?;
     for (at, view) in replicas {
         if view.applied != led.applied || view.descriptor != led.descriptor {
-            return Err(format!("{range} is at {} on n{}, at {} on n{}", view.applied, at + 1, led.applied, leader + 1));
+            return Err(format!(
+                "{range} is at {} on n{}, at {} on n{}",
+                view.applied,
+                at + 1,
+                led.applied,
+                leader + 1
+            ));
         }
         if content(&states[*at], span)? != whole {
             return Err(format!("the replicas of {range} on n{} and n{} differ", at + 1, leader + 1));

@@ -115,8 +115,7 @@ impl Checker<'_> {
         }
         let strays: Vec<TxnId> = self.by_id.keys().copied().filter(|id| !explained.contains_key(id)).collect();
         for id in strays {
-            let keys: Vec<String> =
-                self.by_id[&id].keys().map(|key| key.escape_ascii().to_string()).collect();
+            let keys: Vec<String> = self.by_id[&id].keys().map(|key| key.escape_ascii().to_string()).collect();
             self.found(format!("versions at {id} belong to no committed transaction: {keys:?}"));
         }
     }
@@ -184,7 +183,10 @@ impl Checker<'_> {
                 self.found(format!("{} read at {read_id}, below {floor} of {of}, which had ended", name(witness)));
             }
             if let Some(id) = commit.filter(|id| *id <= floor) {
-                self.found(format!("{} was committed at {id}, not above {floor} of {of}, which had ended", name(witness)));
+                self.found(format!(
+                    "{} was committed at {id}, not above {floor} of {of}, which had ended",
+                    name(witness)
+                ));
             }
             // What a client was told becomes the floor of all who begin later.
             let told = match witness.seen.end {

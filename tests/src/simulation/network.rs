@@ -207,7 +207,9 @@ impl Link {
         drop(arrival.to.runtime.spawn(async move {
             until(at).await;
             if shared.arrives(from, to, life) {
-                shared.trace.event("message", [from.0, to.0], &message.payload, || story("message", from, to, &message));
+                shared
+                    .trace
+                    .event("message", [from.0, to.0], &message.payload, || story("message", from, to, &message));
                 handler.on_message(from, message);
             }
         }));
@@ -231,9 +233,9 @@ impl Link {
                 until(back.at).await;
                 if shared.arrives(to, from, back.to.life) {
                     let message = Message { kind, payload: answer };
-                    shared.trace.event("answer", [to.0, from.0], &message.payload, || {
-                        story("answer", to, from, &message)
-                    });
+                    shared
+                        .trace
+                        .event("answer", [to.0, from.0], &message.payload, || story("answer", to, from, &message));
                     // A caller whose deadline has passed is gone.
                     drop(reply.send(message.payload));
                 }

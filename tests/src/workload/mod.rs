@@ -32,18 +32,8 @@ use quorate_bench::target::{Target, TargetError};
 use std::sync::Arc;
 
 /// The names of all workloads.
-pub const NAMES: [&str; 10] = [
-    "bank",
-    "set",
-    "counter",
-    "long-fork",
-    "skew",
-    "sequential",
-    "foreign-key",
-    "unique",
-    "index",
-    "tpcc",
-];
+pub const NAMES: [&str; 10] =
+    ["bank", "set", "counter", "long-fork", "skew", "sequential", "foreign-key", "unique", "index", "tpcc"];
 
 /// What clients do, and what must hold.
 #[async_trait::async_trait]

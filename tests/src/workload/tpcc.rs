@@ -38,10 +38,7 @@ const CONDITIONS: [(&str, &str); 7] = [
         "SELECT district.w FROM district JOIN (SELECT w, d, max(o) AS newest FROM orders GROUP BY w, d) AS tops \
          ON tops.w = district.w AND tops.d = district.d WHERE district.next_o - 1 <> tops.newest",
     ),
-    (
-        "no gap between orders",
-        "SELECT w, d FROM orders GROUP BY w, d HAVING count(*) <> max(o) - min(o) + 1",
-    ),
+    ("no gap between orders", "SELECT w, d FROM orders GROUP BY w, d HAVING count(*) <> max(o) - min(o) + 1"),
     (
         "orders.lines = count(line)",
         "SELECT orders.o FROM orders LEFT JOIN (SELECT w, d, o, count(*) AS many FROM line GROUP BY w, d, o) AS counts \

@@ -126,8 +126,7 @@ impl Gateways {
         }
         let now = self.runtime.now();
         let mut heard = self.heard.lock();
-        let heard =
-            heard.entry((attempt.gateway, attempt.incarnation)).or_insert(Heard { last: Some(now), floor: 0 });
+        let heard = heard.entry((attempt.gateway, attempt.incarnation)).or_insert(Heard { last: Some(now), floor: 0 });
         if let Some(last) = &mut heard.last {
             *last = now;
         }
