@@ -174,7 +174,6 @@ impl Shared {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the simulation's own clock, not a node's")]
 async fn until(at: Instant) {
     tokio::time::sleep_until(at).await;
 }

@@ -41,7 +41,7 @@ impl Workload for Bank {
     }
 
     async fn split(&self, target: &dyn Target, node: usize, at: u64) {
-        let table = if at % 3 == 0 { "transfer" } else { "account" };
+        let table = if at.is_multiple_of(3) { "transfer" } else { "account" };
         split_at(target, node, table, 2 + i64::try_from(at).unwrap_or(0) % ACCOUNTS).await;
     }
 

@@ -60,10 +60,10 @@ pub fn named(name: &str) -> Arc<dyn Workload> {
         "long-fork" => Arc::new(long_fork::LongFork::default()),
         "skew" => Arc::new(skew::Skew::default()),
         "sequential" => Arc::new(sequential::Sequential::default()),
-        "foreign-key" => Arc::new(foreign_key::ForeignKey::default()),
+        "foreign-key" => Arc::new(foreign_key::ForeignKey),
         "unique" => Arc::new(unique::Unique::default()),
         "index" => Arc::new(index::Index::default()),
-        "tpcc" => Arc::new(tpcc::Tpcc::default()),
+        "tpcc" => Arc::new(tpcc::Tpcc),
         _ => Arc::new(bank::Bank::default()),
     }
 }

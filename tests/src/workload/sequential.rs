@@ -35,7 +35,7 @@ impl Workload for Sequential {
     }
 
     async fn step(&self, client: &mut Client) {
-        if client.process % 2 == 0 {
+        if client.process.is_multiple_of(2) {
             let id = {
                 let mut state = self.state.lock();
                 state.next += 1;

@@ -1,0 +1,70 @@
+//! The whole cluster under virtual time: a fixed set of seeds, every workload, every kind of fault.
+//!
+//! More seeds: `cargo run --release -p quorate-tests --bin simulate -- --help`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use quorate_tests::simulation::fault::Kind;
+use quorate_tests::simulation::{Plan, Report, run};
+use quorate_tests::workload;
+
+fn plan(seed: u64, kinds: &[Kind]) -> Plan {
+    let at = usize::try_from(seed).unwrap() % workload::NAMES.len();
+    Plan::of(seed, workload::NAMES[at], 5, 200, kinds)
+}
+
+fn check(plan: &Plan) -> Report {
+    let report = run(plan).unwrap();
+    assert!(report.violations.is_empty(), "seed {} {}: {:#?}", plan.seed, plan.workload, report.violations);
+    assert!(report.transactions[0] > 50, "seed {} committed {:?}", plan.seed, report.transactions);
+    report
+}
+
+fn check_all(seeds: std::ops::Range<u64>) {
+    for seed in seeds {
+        check(&plan(seed, &Kind::ALL));
+    }
+}
+
+#[test]
+fn a_seed_decides_everything_that_happens() {
+    for seed in 0..20 {
+        let plan = plan(seed, &Kind::ALL);
+        let (one, two) = (check(&plan), check(&plan));
+        assert_eq!(one.hash, two.hash, "seed {seed}");
+        assert_eq!(one.messages, two.messages, "seed {seed}");
+    }
+    assert_ne!(check(&plan(0, &[])).hash, check(&plan(10, &[])).hash);
+}
+
+#[test]
+fn nothing_is_violated_first_half() {
+    check_all(0..100);
+}
+
+#[test]
+fn nothing_is_violated_second_half() {
+    check_all(100..200);
+}
+
+/// A request for locks that arrived twice locked for a transaction that was over, for ever.
+#[test]
+fn a_late_lock_request_locks_nothing_for_ever() {
+    let mut plan = plan(2, &Kind::ALL);
+    plan.steps = 300;
+    check(&plan);
+}
+
+/// The store's apply loop had failed, and the node did not notice.
+#[test]
+fn a_failed_applier_stops_its_node() {
+    let mut plan = Plan::of(19, "tpcc", 5, 300, &Kind::ALL);
+    plan.think = std::time::Duration::from_millis(300);
+    check(&plan);
+}
+
+/// A crash undid a split, and an image of the left side took the place of the log that would have split again.
+#[test]
+fn a_split_is_not_undone_under_an_image() {
+    check(&Plan::of(184, "skew", 5, 300, &Kind::ALL));
+}
