@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Virtual time that clients may take after all faults are over.
+/// Virtual time that setting up may take, and clients after all faults are over.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Virtual time that a healed cluster may take to come to rest.
 const REST: Duration = Duration::from_secs(120);
@@ -96,10 +96,10 @@ async fn drive(plan: &Plan) -> Report {
     };
     let target: Arc<dyn Target> = Arc::new(Nodes::new(world.clone()));
     let workload = workload::named(plan.workload);
-    if let Err(error) = workload.set_up(target.as_ref()).await {
-        report.violations.push(format!("the workload was not set up: {error}"));
-    } else {
-        play(plan, &world, &target, &workload, &mut report).await;
+    match tokio::time::timeout(PATIENCE, workload.set_up(target.as_ref())).await {
+        Ok(Ok(())) => play(plan, &world, &target, &workload, &mut report).await,
+        Ok(Err(error)) => report.violations.push(format!("the workload was not set up: {error}")),
+        Err(_) => report.violations.push("the workload waits for ever to be set up".to_owned()),
     }
     report.virtual_time = Duration::from_micros(world.trace().now());
     report.messages = world.network().sent();

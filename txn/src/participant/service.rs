@@ -256,7 +256,7 @@ fn covers(view: &ReplicaView, request: &Request) -> bool {
         | Request::DoCommit { record, .. }
         | Request::DoAbort { record }
         | Request::Settle { record } => range.contains(&record.part_key),
-        Request::Split { key, .. } => range.contains(key) && *key != range.start,
+        Request::Split { key, .. } => range.contains(key),
     }
 }
 

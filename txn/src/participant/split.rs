@@ -25,6 +25,10 @@ impl Participant {
         key: Vec<u8>,
         right: RangeId,
     ) -> Result<Reply, Halt> {
+        if key == view.descriptor.span.start {
+            // Somebody else split here, or this is a second try after an answer that was lost.
+            return Ok(Reply::Ok);
+        }
         let latched = {
             let mut state = self.state.lock();
             if std::mem::replace(&mut state.frozen, true) {

@@ -169,14 +169,17 @@ impl Router {
     /// Sends a request that is addressed by a key (a record's, say) and follows the key over splits.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when no leaseholder answers.
+    /// [`Error::Unavailable`] when no leaseholder answers, or none keeps the key for [`PATIENCE`].
     pub async fn send_to_key(&self, key: &[u8], make: impl Fn() -> Request) -> Result<Reply> {
+        let start = self.runtime().now();
         loop {
             let route = self.locate(key).await?;
             match self.send(&route, &make).await.answer {
                 Answer::Reply(reply) => return Ok(reply),
-                Answer::Moved => {}
-                Answer::Unavailable => return Err(Error::Unavailable(Some(route.descriptor.id))),
+                Answer::Moved if self.runtime().now() - start < PATIENCE => {}
+                Answer::Moved | Answer::Unavailable => {
+                    return Err(Error::Unavailable(Some(route.descriptor.id)));
+                }
             }
         }
     }

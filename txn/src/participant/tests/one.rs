@@ -105,6 +105,8 @@ async fn a_split_hands_its_right_half_over() {
     };
     assert_eq!(descriptors.iter().map(|descriptor| descriptor.id).collect::<Vec<_>>(), [LEFT, right, RIGHT][..2]);
     world.put(right, 0x60, "r2").await;
+    let again = Request::Split { key: vec![0x50], right: RangeId(10) };
+    assert_eq!(world.ask(right, again).await, Reply::Ok, "a second try finds the split made");
 }
 
 #[tokio::test(start_paused = true)]
