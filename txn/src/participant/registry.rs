@@ -79,10 +79,9 @@ impl Participants {
         }
     }
 
-    /// Another node's gateway showed that it lives, and that its attempts below `floor` hold no locks any more.
+    /// A gateway showed that it lives, and that its attempts below `floor` hold no locks any more.
     pub fn heard(&self, gateway: NodeId, incarnation: u64, floor: u64) {
-        self.parts.gateways.heard(Attempt { gateway: gateway.0, incarnation, counter: 0 });
-        self.parts.gateways.raise_floor(gateway, incarnation, floor);
+        self.parts.gateways.announced(gateway, incarnation, floor);
     }
 
     /// A gateway is gone for good: its volatile locks are released, its prepared attempts recovered, soon.
@@ -98,7 +97,7 @@ impl Participants {
     }
 }
 
-/// When other nodes' gateways were last heard of.
+/// When gateways were last heard of: other nodes' ones at each request that locks, all when they announce themselves.
 #[derive(Debug)]
 pub struct Gateways {
     node: NodeId,
@@ -132,21 +131,23 @@ impl Gateways {
         }
     }
 
-    fn raise_floor(&self, gateway: NodeId, incarnation: u64, floor: u64) {
-        if let Some(heard) = self.heard.lock().get_mut(&(gateway.0, incarnation)) {
-            heard.floor = heard.floor.max(floor);
+    fn announced(&self, gateway: NodeId, incarnation: u64, floor: u64) {
+        let now = self.runtime.now();
+        let mut heard = self.heard.lock();
+        let heard = heard.entry((gateway.0, incarnation)).or_insert(Heard { last: Some(now), floor });
+        heard.floor = heard.floor.max(floor);
+        if let Some(last) = &mut heard.last {
+            *last = now;
         }
     }
 
     /// Whether volatile locks of the attempt should stay.
     pub(super) fn is_alive(&self, attempt: Attempt) -> bool {
-        if attempt.gateway == self.node.0 {
-            return true;
-        }
         let heard = self.heard.lock();
         let heard = heard.get(&(attempt.gateway, attempt.incarnation)).copied().unwrap_or_default();
         let recently = |last| self.runtime.now().saturating_duration_since(last) < GATEWAY_SILENCE;
-        attempt.counter >= heard.floor && heard.last.is_some_and(recently)
+        let lives = attempt.gateway == self.node.0 || heard.last.is_some_and(recently);
+        attempt.counter >= heard.floor && lives
     }
 
     /// Whether the attempt's gateway is known to be gone.

@@ -270,8 +270,10 @@ impl Router {
         Ok(reply.unwrap_or_else(|error| Reply::Failed(format!("the answer of {node} cannot be read: {error}"))))
     }
 
-    /// Tells connected nodes that this gateway lives, so that they keep the volatile locks of its attempts from `floor` on.
+    /// Tells this node and those connected that this gateway lives, so that they keep the volatile locks of its attempts
+    /// from `floor` on, and no others.
     pub async fn announce(&self, incarnation: u64, floor: u64) {
+        self.participants.heard(self.node, incarnation, floor);
         let Some(transport) = &self.peers.transport else { return };
         let payload = Bytes::from(codec::encode(&(self.node.0, incarnation, floor)));
         let connected = transport.reachable().into_iter().filter(|(_, connected)| *connected);

@@ -119,7 +119,7 @@ impl Client {
         participants.connect(Arc::downgrade(resolver), Arc::downgrade(ids));
     }
 
-    /// Tells other nodes now and then that this gateway lives while its transactions hold locks there, and which of its
+    /// Tells all nodes now and then that this gateway lives while its transactions hold locks there, and which of its
     /// attempts are over; for ever. The node runs it as a task.
     pub async fn run(&self) {
         loop {

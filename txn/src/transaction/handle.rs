@@ -35,7 +35,8 @@ pub struct Transaction {
     pub(super) promised_from: TxnId,
     /// Whether anything was read at S, at any level.
     pub(super) has_read: bool,
-    /// Ranges that may hold volatile locks of this attempt, with a key of each.
+    /// Ranges that may hold volatile locks of this attempt, each with the least key that asked for one: over splits it
+    /// stays with them longest, and a split drops the locks of the range.
     pub(super) locked: BTreeMap<RangeId, Vec<u8>>,
     /// Whether it is counted among those with locks.
     pub(super) is_locking: bool,

@@ -215,12 +215,19 @@ impl Transaction {
     }
 
     fn note_lock(&mut self, range: RangeId, key: &[u8], lock: Lock) {
-        if lock.is_some() && !self.locked.contains_key(&range) {
-            if !self.is_locking {
-                self.attempt = self.client.begin_locking(self.attempt);
-                self.is_locking = true;
+        if lock.is_none() {
+            return;
+        }
+        if !self.is_locking {
+            self.attempt = self.client.begin_locking(self.attempt);
+            self.is_locking = true;
+        }
+        match self.locked.get_mut(&range) {
+            Some(least) if least.as_slice() <= key => {}
+            Some(least) => *least = key.to_vec(),
+            None => {
+                self.locked.insert(range, key.to_vec());
             }
-            self.locked.insert(range, key.to_vec());
         }
     }
 

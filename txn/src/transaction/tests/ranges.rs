@@ -52,3 +52,22 @@ async fn a_commit_that_was_cut_before_the_split_is_cut_again() {
     split(&world, &key(0, "c")).await;
     assert_eq!(world.write(&[(&a, "2"), (&key(0, "b"), "2")]).await.path, CommitPath::One);
 }
+
+/// The key that a range was first locked at may belong to another range in the end.
+#[tokio::test(start_paused = true)]
+async fn locks_are_dropped_on_both_sides_of_a_split() {
+    let world = World::new(43, 1).await;
+    let (a, m) = (key(0, "a"), key(0, "m"));
+    world.write(&[(&a, "1"), (&m, "1")]).await;
+    let lock = Some((LockMode::Update, LockWait::Wait));
+    let mut first = world.begin().await;
+    first.get(&m, lock).await.unwrap();
+    split(&world, &m).await;
+    first.get(&a, lock).await.unwrap();
+    first.rollback().await;
+    let mut second = world.begin().await;
+    let at_once = Some((LockMode::Update, LockWait::NoWait));
+    for key in [&a, &m] {
+        assert_eq!(second.get(key, at_once).await.unwrap(), Some(Bytes::from_static(b"1")));
+    }
+}
