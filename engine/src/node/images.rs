@@ -17,6 +17,8 @@ pub(crate) const IMAGE: u16 = 0x0101;
 const MOST_IMAGE_BYTES: usize = 4 << 30;
 /// The receiver's answer when the store took the image.
 const TAKEN: &[u8] = b"taken";
+/// The same when the store did not want it.
+const REFUSED: &[u8] = b"refused";
 
 /// Sends the wanted image and tells the store how it went.
 pub(crate) async fn send(
@@ -88,17 +90,13 @@ async fn blocking<T: Send + 'static>(
 
 /// Gathers an image from a peer and gives it to the store; the answer for the sender.
 pub(crate) async fn receive(from: PeerId, chunks: &mut dyn ChunkStream, store: &StoreHandle) -> Bytes {
-    match gather(chunks).await {
-        Ok(Some(image)) => {
-            let (reply, taken) = tokio::sync::oneshot::channel();
-            let sent = store.send(Event::ImageArrived { image: Box::new(image), reply });
-            if sent && taken.await.unwrap_or(false) {
-                Bytes::from_static(TAKEN)
-            } else {
-                Bytes::from_static(b"refused")
-            }
+    match gather(chunks, store).await {
+        Ok(Gathered::Whole(image)) => {
+            let taken = store.install_image(image).await;
+            Bytes::from_static(if taken { TAKEN } else { REFUSED })
         }
-        Ok(None) => Bytes::from_static(b"incomplete"),
+        Ok(Gathered::Unwanted) => Bytes::from_static(REFUSED),
+        Ok(Gathered::Incomplete) => Bytes::from_static(b"incomplete"),
         Err(error) => {
             tracing::warn!(%from, %error, "an image was dropped");
             Bytes::from_static(b"damaged")
@@ -106,14 +104,27 @@ pub(crate) async fn receive(from: PeerId, chunks: &mut dyn ChunkStream, store: &
     }
 }
 
-async fn gather(chunks: &mut dyn ChunkStream) -> Result<Option<Image>, String> {
+enum Gathered {
+    Whole(Image),
+    /// The store does not want what the header announces; the rest was not received.
+    Unwanted,
+    Incomplete,
+}
+
+async fn gather(chunks: &mut dyn ChunkStream, store: &StoreHandle) -> Result<Gathered, String> {
     let mut writer = ImageWriter::new(MOST_IMAGE_BYTES);
     while let Some(chunk) = chunks.next().await.map_err(|error| error.to_string())? {
+        let begins = writer.header().is_none();
         if let Some(image) = writer.push(&chunk).map_err(|error| error.to_string())? {
-            return Ok(Some(image));
+            return Ok(Gathered::Whole(image));
+        }
+        if let Some(header) = writer.header().filter(|_| begins)
+            && !store.offer_image(header.clone()).await
+        {
+            return Ok(Gathered::Unwanted);
         }
     }
-    Ok(None)
+    Ok(Gathered::Incomplete)
 }
 
 /// Kind of a one-way message that carries an envelope of Raft messages.

@@ -218,11 +218,6 @@ impl ImageWriter {
         self.header.as_ref()
     }
 
-    /// Whether no data has come yet: the moment to ask whether the image is wanted.
-    pub fn is_empty(&self) -> bool {
-        self.batches.is_empty()
-    }
-
     /// Takes the next chunk; returns the image after its last one.
     ///
     /// # Errors

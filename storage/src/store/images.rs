@@ -51,10 +51,23 @@ impl Store {
         }
     }
 
-    /// Whether an image would be taken. A replica that has its content already lets raft-rs say so to the leader,
-    /// which otherwise would never learn where the log can go on.
+    /// Whether an image would be taken; asked before the rest of it is received.
     pub(super) fn on_image_offered(&mut self, header: &ImageHeader, reply: Sender<bool>) {
-        let taken = match self.check_image(header) {
+        let wanted = self.wants(header);
+        answer(reply, wanted);
+    }
+
+    pub(super) fn on_image(&mut self, image: Box<Image>, reply: Sender<bool>) {
+        let taken = self.wants(&image.header)
+            && self.touch(image.header.descriptor.id).is_some_and(|peer| step_image(peer, image));
+        answer(reply, taken);
+    }
+
+    /// Whether an image is of use. A replica that has its content already lets raft-rs say so to the leader, which
+    /// otherwise would never learn where the log can go on: the replica may have been empty when the leader asked, and
+    /// come to its data by a split since.
+    fn wants(&mut self, header: &ImageHeader) -> bool {
+        match self.check_image(header) {
             Ok(Offer::New) => true,
             Ok(Offer::Known) => {
                 if let Some(peer) = self.touch(header.descriptor.id) {
@@ -66,21 +79,7 @@ impl Store {
                 tracing::debug!(range = %header.descriptor.id, reason, "image refused");
                 false
             }
-        };
-        answer(reply, taken);
-    }
-
-    pub(super) fn on_image(&mut self, image: Box<Image>, reply: Sender<bool>) {
-        let range = image.header.descriptor.id;
-        let taken = match self.check_image(&image.header) {
-            Ok(Offer::New) => self.touch(range).is_some_and(|peer| step_image(peer, image)),
-            Ok(Offer::Known) => false,
-            Err(reason) => {
-                tracing::debug!(%range, reason, "image refused");
-                false
-            }
-        };
-        answer(reply, taken);
+        }
     }
 
     fn check_image(&self, header: &ImageHeader) -> Result<Offer, &'static str> {

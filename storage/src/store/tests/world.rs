@@ -171,8 +171,9 @@ impl World {
         };
         let mut writer = ImageWriter::new(64 << 20);
         while let Some(chunk) = reader.next_chunk().unwrap() {
+            let begins = writer.header().is_none();
             let image = writer.push(&chunk).unwrap();
-            if let Some(header) = writer.header().filter(|_| image.is_none() && writer.is_empty()) {
+            if let Some(header) = writer.header().filter(|_| begins) {
                 let (reply, mut answer) = channel();
                 self.give(request.node, vec![Event::ImageOffered { header: Box::new(header.clone()), reply }]);
                 if !answer.try_recv().unwrap() {
