@@ -70,3 +70,21 @@ fn a_split_is_not_undone_under_an_image() {
 fn a_split_that_was_made_is_not_tried_for_ever() {
     check(&Plan::of(35, "sequential", 5, 300, &Kind::ALL));
 }
+
+/// The range of a transaction's first lock had been split, and its other locks there were never dropped.
+#[test]
+fn locks_end_with_their_transaction_over_a_split() {
+    let mut plan = Plan::of(1120, "bank", 5, 300, &Kind::ALL);
+    let left_out = [1, 2, 7, 8, 12, 13];
+    let mut at = 0..;
+    plan.faults.retain(|_| !left_out.contains(&at.next().unwrap()));
+    check(&plan);
+}
+
+/// A replica voted before the split that gave it its data; the leader took it for empty, and heard nothing of its images.
+/// Then two nodes passed a leader back and forth, each believing the other to lead nothing.
+#[test]
+fn a_replica_that_voted_before_its_split_is_found_out() {
+    check(&Plan::of(1761, "set", 5, 300, &Kind::ALL));
+    check(&Plan::of(1120, "bank", 5, 300, &Kind::ALL));
+}

@@ -1,6 +1,6 @@
 //! What other nodes send to this one: Raft envelopes to the store, calls to the transaction layer, images.
 
-use super::images;
+use super::{images, upkeep};
 use async_trait::async_trait;
 use bytes::Bytes;
 use quorate_net::{ChunkStream, Handler, Message, PeerId};
@@ -8,6 +8,9 @@ use quorate_storage::store::{Event, RaftMessage};
 use quorate_storage::{NodeId, StoreHandle, codec};
 use quorate_txn::router::Server;
 use std::sync::OnceLock;
+
+/// Kind of a call that asks how many user ranges the node leads; answered by a `u32`.
+pub(crate) const LEADS: u16 = 0x0103;
 
 /// The receiving half of a node. The transport is bound before the node is whole, so it is completed later; until then
 /// peers get no answer and try again.
@@ -50,6 +53,9 @@ impl Handler for Dispatch {
         let Some(parts) = self.parts.get() else {
             return Bytes::new();
         };
+        if message.kind == LEADS {
+            return Bytes::from(codec::encode(&upkeep::leads(&parts.store)));
+        }
         match parts.server.serve(message.kind, &message.payload).await {
             Some(answer) => answer,
             None => {

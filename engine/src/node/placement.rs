@@ -8,7 +8,12 @@
 //! ```
 //! System ranges stay where they are led: the oracle, the catalog and the directory are wanted near each other.
 //!
-//! Invariant: a decision reads descriptors and liveness only; the store refuses what does not fit any more.
+//! A node knows the leaders only of ranges that it has replicas of, so another may lead more than it seems. Who would
+//! be handed a leader is therefore asked first, and the decision made again with the answer. Without that, two nodes
+//! that each believe the other idle pass one leader back and forth for ever; with it, each transfer lowers the sum of
+//! the squares of all counts.
+//!
+//! Invariant: a decision reads descriptors, liveness and told counts only; the store refuses what does not fit any more.
 
 use quorate_storage::range::{MemberChange, ReplicaChange};
 use quorate_storage::{FIRST_USER_RANGE, NodeId, RangeDescriptor, RangeId, ReplicaRole};
@@ -27,6 +32,8 @@ pub(crate) struct Situation {
     pub(crate) members: usize,
     /// Every range that this node knows: descriptor and leader.
     pub(crate) ranges: Vec<(RangeDescriptor, Option<NodeId>)>,
+    /// How many user ranges other nodes lead by their own account, as far as they were asked.
+    pub(crate) told: BTreeMap<NodeId, usize>,
 }
 
 /// One thing to do.
@@ -90,6 +97,7 @@ fn spread(situation: &Situation) -> Option<Step> {
     for leader in user().filter_map(|(_, leader)| *leader) {
         *leads.entry(leader).or_default() += 1;
     }
+    leads.extend(&situation.told);
     let mine = leads.get(&situation.node).copied().unwrap_or(0);
     for (range, _) in user().filter(|(range, leader)| *leader == Some(situation.node) && !range.is_joint()) {
         let voters = range.replicas.iter().filter(|replica| replica.role == ReplicaRole::Voter);
@@ -126,7 +134,8 @@ mod tests {
 
     fn situation(live: &[u64], members: usize, ranges: Vec<(RangeDescriptor, u64)>) -> Situation {
         let ranges = ranges.into_iter().map(|(range, leader)| (range, Some(NodeId(leader)))).collect();
-        Situation { node: NodeId(1), live: live.iter().copied().map(NodeId).collect(), members, ranges }
+        let live = live.iter().copied().map(NodeId).collect();
+        Situation { node: NodeId(1), live, members, ranges, told: BTreeMap::new() }
     }
 
     use ReplicaRole::{Learner, Voter};
@@ -162,6 +171,9 @@ mod tests {
         let even: Vec<_> = system.clone().chain([(range(4, &all), 1)]).collect();
         assert_eq!(decide(&situation(&[1, 2], 2, even)), vec![]);
         let uneven: Vec<_> = system.chain([(range(4, &all), 1), (range(5, &all), 1)]).collect();
-        assert_eq!(decide(&situation(&[1, 2], 2, uneven)), vec![Step::Transfer(RangeId(4), NodeId(2))]);
+        let mut uneven = situation(&[1, 2], 2, uneven);
+        assert_eq!(decide(&uneven), vec![Step::Transfer(RangeId(4), NodeId(2))]);
+        uneven.told.insert(NodeId(2), 1);
+        assert_eq!(decide(&uneven), vec![], "it leads a range that this node has no replica of");
     }
 }

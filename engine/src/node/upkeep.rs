@@ -1,13 +1,15 @@
 //! What a node does again and again: ticks, placement, the address book.
 
 use super::Inner;
+use super::dispatch::LEADS;
 use super::placement::{self, Situation, Step};
 use super::start::tell;
-use quorate_net::PeerId;
+use bytes::Bytes;
 use quorate_net::runtime::Runtime;
+use quorate_net::{Message, PeerId};
 use quorate_storage::range::ReplicaChange;
-use quorate_storage::store::{ChangeOutcome, Event};
-use quorate_storage::{RangeDescriptor, RangeId, Role, StoreHandle};
+use quorate_storage::store::{ChangeOutcome, Event, ReplicaView};
+use quorate_storage::{FIRST_USER_RANGE, RangeDescriptor, RangeId, Role, StoreHandle, codec};
 use quorate_txn::router::DirectoryRequest;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -17,6 +19,8 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_millis(100);
 /// How often a node looks at its ranges: when nothing was to be done, and while something is.
 const PLACEMENT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(100));
+/// How long a node may take to say how many ranges it leads.
+const ASKING: Duration = Duration::from_secs(1);
 /// How often a node reads who the members are.
 const ADDRESSES: Duration = Duration::from_secs(2);
 
@@ -53,7 +57,7 @@ pub(super) async fn placement(node: Weak<Inner>) {
     let mut noted = BTreeMap::new();
     while let Some(inner) = node.upgrade() {
         inner.note_descriptors(&mut noted).await;
-        let steps = if inner.transport.is_some() { placement::decide(&inner.situation()) } else { Vec::new() };
+        let steps = inner.placement_steps().await;
         let pause = if steps.is_empty() { PLACEMENT.0 } else { PLACEMENT.1 };
         for step in steps {
             inner.carry_out(step).await;
@@ -64,7 +68,30 @@ pub(super) async fn placement(node: Weak<Inner>) {
     }
 }
 
+/// How many user ranges this node leads.
+pub(super) fn leads(store: &StoreHandle) -> u32 {
+    let user = |view: &ReplicaView| view.descriptor.id >= FIRST_USER_RANGE && view.role == Role::Leader;
+    u32::try_from(store.all_views().iter().filter(|view| user(view)).count()).unwrap_or(u32::MAX)
+}
+
 impl Inner {
+    /// What is to be done now. Nodes that would be given a leader have been asked how many they lead.
+    async fn placement_steps(&self) -> Vec<Step> {
+        let Some(transport) = &self.transport else { return Vec::new() };
+        let mut situation = self.situation();
+        loop {
+            let steps = placement::decide(&situation);
+            let asked = |step: &&Step| matches!(step, Step::Transfer(_, to) if !situation.told.contains_key(to));
+            let Some(Step::Transfer(_, to)) = steps.iter().find(asked) else { return steps };
+            let question = Message { kind: LEADS, payload: Bytes::new() };
+            let answer = transport.call(PeerId(to.0), question, ASKING).await;
+            match answer.ok().and_then(|bytes| codec::decode::<u32>(&bytes).ok()) {
+                Some(count) => drop(situation.told.insert(*to, count as usize)),
+                None => drop(situation.live.remove(to)),
+            }
+        }
+    }
+
     fn situation(&self) -> Situation {
         let ranges = self.store.all_views().into_iter().map(|view| {
             let leader = match view.role {
@@ -79,6 +106,7 @@ impl Inner {
             live: self.live_nodes(),
             members: self.members.load(std::sync::atomic::Ordering::Relaxed),
             ranges: ranges.collect(),
+            told: BTreeMap::new(),
         }
     }
 
