@@ -2,6 +2,8 @@
 //!
 //! ```text
 //!   bank         transfers between ranges             the sum, at every moment; told is there, refused is not
+//!   list-append  lists read and appended to           no cycle between transactions, in real time too
+//!   register     rows read, written, compared         linearizable, row by row
 //!   set          single inserts                       nothing told is lost, nothing refused is there
 //!   counter      increments                           the number of those that were told
 //!   long-fork    writers of one key, readers of all   readers agree on an order
@@ -14,12 +16,14 @@
 //! ```
 //! A workload talks SQL to a [`Target`], simulated or real. Everything that the check needs it keeps itself.
 
+mod append;
 mod bank;
 mod clients;
 mod counter;
 mod foreign_key;
 mod index;
 mod long_fork;
+mod register;
 mod sequential;
 mod set;
 mod skew;
@@ -32,8 +36,20 @@ use quorate_bench::target::{Target, TargetError};
 use std::sync::Arc;
 
 /// The names of all workloads.
-pub const NAMES: [&str; 10] =
-    ["bank", "set", "counter", "long-fork", "skew", "sequential", "foreign-key", "unique", "index", "tpcc"];
+pub const NAMES: [&str; 12] = [
+    "bank",
+    "list-append",
+    "register",
+    "set",
+    "counter",
+    "long-fork",
+    "skew",
+    "sequential",
+    "foreign-key",
+    "unique",
+    "index",
+    "tpcc",
+];
 
 /// What clients do, and what must hold.
 #[async_trait::async_trait]
@@ -55,6 +71,8 @@ pub trait Workload: Send + Sync {
 #[must_use]
 pub fn named(name: &str) -> Arc<dyn Workload> {
     match name {
+        "list-append" => Arc::new(append::Append::default()),
+        "register" => Arc::new(register::Registers::default()),
         "set" => Arc::new(set::Set::default()),
         "counter" => Arc::new(counter::Counter::default()),
         "long-fork" => Arc::new(long_fork::LongFork::default()),
