@@ -231,7 +231,12 @@ fn shrink(plan: &Plan, arguments: &Arguments) {
     let left = whole.iter().enumerate().filter(|(at, _)| !without.contains(at));
     eprintln!("\nseed {} still fails with {} of {} faults:", plan.seed, whole.len() - without.len(), whole.len());
     left.for_each(|(_, fault)| eprintln!("    {fault}"));
-    let leave: Vec<String> = arguments.without.iter().chain(&without).map(ToString::to_string).collect();
+    // Numbers count in the seed's whole plan.
+    let played: Vec<usize> = (0..).filter(|number| !arguments.without.contains(number)).take(whole.len()).collect();
+    let mut numbers: Vec<usize> =
+        without.iter().map(|at| played[*at]).chain(arguments.without.iter().copied()).collect();
+    numbers.sort_unstable();
+    let leave: Vec<String> = numbers.iter().map(ToString::to_string).collect();
     let leave = if leave.is_empty() { String::new() } else { format!(" --without {}", leave.join(",")) };
     eprintln!(
         "see it again: cargo run --release -p quorate-tests --bin simulate -- --seeds {} --workload {} --faults {} \
