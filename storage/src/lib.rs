@@ -28,6 +28,7 @@ mod ids;
 mod kept;
 pub mod keys;
 pub mod log;
+pub mod mutation;
 pub mod range;
 pub mod store;
 

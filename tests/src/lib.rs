@@ -9,6 +9,9 @@
 //!     checker           what judges a run
 //!   bin/simulate.rs     the same for people: any seeds, workloads and faults
 //! ```
+//! Bugs can be planted in the code (feature `mutations` of `quorate-storage`); `simulation::MUTATIONS` lists them with a
+//! seed that finds each, and the tests check that it does.
+//!
 //! Tests that start real processes live beside the binary, in `shell/tests`.
 
 pub mod checker;

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use quorate_tests::simulation::fault::Kind;
-use quorate_tests::simulation::{Plan, Report, run};
+use quorate_tests::simulation::{MUTATIONS, Plan, Report, run};
 use quorate_tests::workload;
 
 fn plan(seed: u64, kinds: &[Kind]) -> Plan {
@@ -47,6 +47,21 @@ fn nothing_is_violated_second_half() {
     check_all(100..200);
 }
 
+#[test]
+fn planted_bugs_are_found() {
+    for mutation in MUTATIONS {
+        let mut plan = Plan::of(mutation.seed, mutation.workload, 5, 300, &Kind::ALL);
+        check(&plan);
+        plan.mutation = mutation.name;
+        assert!(
+            !run(&plan).unwrap().violations.is_empty(),
+            "nobody noticed that {} ({})",
+            mutation.what,
+            mutation.name
+        );
+    }
+}
+
 /// A request for locks that arrived twice locked for a transaction that was over, for ever.
 #[test]
 fn a_late_lock_request_locks_nothing_for_ever() {
@@ -69,16 +84,6 @@ fn a_split_is_not_undone_under_an_image() {
 #[test]
 fn a_split_that_was_made_is_not_tried_for_ever() {
     check(&Plan::of(35, "sequential", 5, 300, &Kind::ALL));
-}
-
-/// The range of a transaction's first lock had been split, and its other locks there were never dropped.
-#[test]
-fn locks_end_with_their_transaction_over_a_split() {
-    let mut plan = Plan::of(1120, "bank", 5, 300, &Kind::ALL);
-    let left_out = [1, 2, 7, 8, 12, 13];
-    let mut at = 0..;
-    plan.faults.retain(|_| !left_out.contains(&at.next().unwrap()));
-    check(&plan);
 }
 
 /// A replica voted before the split that gave it its data; the leader took it for empty, and heard nothing of its images.

@@ -7,6 +7,7 @@ use super::start::tell;
 use bytes::Bytes;
 use quorate_net::runtime::Runtime;
 use quorate_net::{Message, PeerId};
+use quorate_storage::mutation::planted;
 use quorate_storage::range::ReplicaChange;
 use quorate_storage::store::{ChangeOutcome, Event, ReplicaView};
 use quorate_storage::{FIRST_USER_RANGE, RangeDescriptor, RangeId, Role, StoreHandle, codec};
@@ -82,7 +83,8 @@ impl Inner {
         loop {
             let steps = placement::decide(&situation);
             let asked = |step: &&Step| matches!(step, Step::Transfer(_, to) if !situation.told.contains_key(to));
-            let Some(Step::Transfer(_, to)) = steps.iter().find(asked) else { return steps };
+            let unasked = steps.iter().find(asked).filter(|_| !planted("leads-unasked"));
+            let Some(Step::Transfer(_, to)) = unasked else { return steps };
             let question = Message { kind: LEADS, payload: Bytes::new() };
             let answer = transport.call(PeerId(to.0), question, ASKING).await;
             match answer.ok().and_then(|bytes| codec::decode::<u32>(&bytes).ok()) {

@@ -19,6 +19,7 @@ use super::peer::{Incoming, Peer, Pin};
 use super::process::post;
 use super::validate::MAX_NUMBER;
 use crate::log::{GroupAppend, LogBatch};
+use crate::mutation::planted;
 use crate::range::image::{Image, ImageHeader, is_floor};
 use crate::{Error, NodeId, RangeDescriptor, RangeId, ReplicaId};
 use raft::eraftpb::{Message, MessageType, Snapshot, SnapshotMetadata};
@@ -70,7 +71,7 @@ impl Store {
         match self.check_image(header) {
             Ok(Offer::New) => true,
             Ok(Offer::Known) => {
-                if let Some(peer) = self.touch(header.descriptor.id) {
+                if let Some(peer) = self.touch(header.descriptor.id).filter(|_| !planted("known-image-unanswered")) {
                     step_snapshot(peer, header);
                 }
                 false

@@ -5,7 +5,7 @@
 use clap::Parser;
 use quorate_net::runtime::{Instant, Runtime};
 use quorate_tests::simulation::fault::{Fault, Kind};
-use quorate_tests::simulation::{Plan, Report, run};
+use quorate_tests::simulation::{MUTATIONS, Plan, Report, run};
 use quorate_tests::workload;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -47,6 +47,9 @@ struct Arguments {
     /// Leave out the faults with these numbers (from 0) of a seed's plan.
     #[arg(long, value_delimiter = ',')]
     without: Vec<usize>,
+    /// Plant this bug, to see how soon it is found
+    #[arg(long)]
+    mutation: Option<String>,
     /// Runs at the same time.
     #[arg(long, default_value_t = 2)]
     jobs: usize,
@@ -117,6 +120,10 @@ fn plans(arguments: &Arguments) -> Result<Vec<Plan>, String> {
             })
             .collect::<Result<_, _>>()?,
     };
+    let mutation = match &arguments.mutation {
+        None => "",
+        Some(name) => mutation_named(name)?,
+    };
     let mut plans = Vec::new();
     for seed in seeds {
         // Each seed plays one workload after the other, unless one is named.
@@ -124,6 +131,7 @@ fn plans(arguments: &Arguments) -> Result<Vec<Plan>, String> {
         let mut plan = Plan::of(seed, workloads[at], arguments.nodes, arguments.steps, &kinds);
         plan.think = Duration::from_millis(arguments.think);
         plan.tells = arguments.trace;
+        plan.mutation = mutation;
         let mut number = 0;
         plan.faults.retain(|_| {
             number += 1;
@@ -136,6 +144,12 @@ fn plans(arguments: &Arguments) -> Result<Vec<Plan>, String> {
 
 fn number(text: &str) -> Result<u64, String> {
     text.trim().parse().map_err(|_| format!("\"{text}\" is no seed; write one number, or A..B"))
+}
+
+fn mutation_named(name: &str) -> Result<&'static str, String> {
+    let known = || MUTATIONS.iter().map(|mutation| mutation.name).collect::<Vec<_>>().join(", ");
+    let found = MUTATIONS.iter().find(|mutation| mutation.name == name);
+    found.map(|mutation| mutation.name).ok_or_else(|| format!("there is no bug \"{name}\"; there are: {}", known()))
 }
 
 fn workload_named(name: &str) -> Result<&'static str, String> {

@@ -19,6 +19,7 @@
 mod client;
 mod disk;
 pub mod fault;
+mod mutations;
 mod network;
 mod run;
 mod state;
@@ -28,6 +29,7 @@ mod witnessed;
 mod world;
 
 pub use disk::{Disk, Trouble};
+pub use mutations::{MUTATIONS, Mutation};
 pub use network::{Network, Weather};
 pub use run::{Plan, Report, run};
 pub use state::State;

@@ -12,6 +12,7 @@ use super::world::World;
 use crate::checker::{replicas, witness};
 use crate::workload::{self, Clients};
 use quorate_bench::target::Target;
+use quorate_storage::mutation;
 use quorate_txn::transaction::End;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -45,6 +46,8 @@ pub struct Plan {
     pub faults: Vec<Fault>,
     /// Whether to keep a story.
     pub tells: bool,
+    /// The bug that is planted; none if empty.
+    pub mutation: &'static str,
 }
 
 impl Plan {
@@ -52,7 +55,7 @@ impl Plan {
     #[must_use]
     pub fn of(seed: u64, workload: &'static str, nodes: usize, steps: u64, kinds: &[Kind]) -> Plan {
         let faults = fault::plan(seed, kinds, FAULTS);
-        Plan { seed, workload, nodes, steps, think: Duration::from_millis(300), faults, tells: false }
+        Plan { seed, workload, nodes, steps, think: Duration::from_millis(300), faults, tells: false, mutation: "" }
     }
 }
 
@@ -81,8 +84,10 @@ pub struct Report {
 /// The runtime cannot be made.
 pub fn run(plan: &Plan) -> std::io::Result<Report> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-    let plan = plan.clone();
-    Ok(runtime.block_on(async move { drive(&plan).await }))
+    mutation::plant(plan.mutation);
+    let report = runtime.block_on(drive(plan));
+    mutation::plant("");
+    Ok(report)
 }
 
 async fn drive(plan: &Plan) -> Report {
@@ -137,10 +142,12 @@ async fn play(
             faults.spawn(fault::inject(world.clone(), *fault));
         }
     }
-    while faults.join_next().await.is_some() {}
+    report.violations.extend(panics(&mut faults).await);
     heal(world).await;
-    let ended = tokio::time::timeout(PATIENCE, async { while playing.join_next().await.is_some() {} }).await;
-    if ended.is_err() {
+    let ended = tokio::time::timeout(PATIENCE, panics(&mut playing)).await;
+    if let Ok(found) = ended {
+        report.violations.extend(found);
+    } else {
         report.violations.push(format!("clients still wait {} s after all faults were over", PATIENCE.as_secs()));
         return;
     }
@@ -173,6 +180,15 @@ async fn play(
         }
         Err(error) => report.violations.push(format!("the state cannot be read: {error}")),
     }
+}
+
+/// Waits for all tasks; which of them panicked.
+async fn panics(tasks: &mut tokio::task::JoinSet<()>) -> Vec<String> {
+    let mut found = Vec::new();
+    while let Some(ended) = tasks.join_next().await {
+        found.extend(ended.err().map(|error| format!("a task of the run panicked: {error}")));
+    }
+    found
 }
 
 /// Ends whatever is wrong: fair weather, whole disks, every node up.

@@ -53,7 +53,7 @@ impl Workload for ForeignKey {
         if at % 2 == 0 {
             split_at(target, node, "parent", 1 + at % PARENTS).await;
         } else {
-            split_at(target, node, "child", at * 1_000).await;
+            split_at(target, node, "child", at.wrapping_mul(1_000)).await;
         }
     }
 

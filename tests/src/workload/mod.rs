@@ -86,6 +86,11 @@ pub fn named(name: &str) -> Arc<dyn Workload> {
     }
 }
 
+/// Some value of a BIGINT key.
+fn anywhere(at: u64) -> i64 {
+    i64::try_from(at).unwrap_or(0).wrapping_mul(1_000)
+}
+
 /// Runs one `ALTER TABLE ... SPLIT AT`, through any node.
 async fn split_at(target: &dyn Target, node: usize, table: &str, value: i64) {
     if let Ok(mut connection) = target.connect(node).await {

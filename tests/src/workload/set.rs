@@ -1,6 +1,6 @@
 //! A set that grows by single inserts, in one table cut into ranges.
 
-use super::{Client, Outcome, Workload, split_at};
+use super::{Client, Outcome, Workload, anywhere, split_at};
 use parking_lot::Mutex;
 use quorate_bench::target::{Target, TargetError};
 use rand::RngExt;
@@ -49,7 +49,7 @@ impl Workload for Set {
     }
 
     async fn split(&self, target: &dyn Target, node: usize, at: u64) {
-        split_at(target, node, "element", i64::try_from(at).unwrap_or(0) * 1_000).await;
+        split_at(target, node, "element", anywhere(at)).await;
     }
 
     async fn check(&self, target: &dyn Target) -> Result<Vec<String>, TargetError> {

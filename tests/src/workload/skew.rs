@@ -6,7 +6,7 @@
 //!   deletions    a pair that has both: delete one if the other is there               (a deletion is overlooked)
 //! ```
 
-use super::{Client, Workload, split_at};
+use super::{Client, Workload, anywhere, split_at};
 use parking_lot::Mutex;
 use quorate_bench::target::{Isolation, Target, TargetError};
 use rand::RngExt;
@@ -56,8 +56,8 @@ impl Workload for Skew {
     async fn split(&self, target: &dyn Target, node: usize, at: u64) {
         match at % 3 {
             0 => split_at(target, node, "duty", 1 + i64::try_from(at).unwrap_or(0) % SHIFTS).await,
-            1 => split_at(target, node, "red", i64::try_from(at).unwrap_or(0) * 1_000).await,
-            _ => split_at(target, node, "blue", i64::try_from(at).unwrap_or(0) * 1_000).await,
+            1 => split_at(target, node, "red", anywhere(at)).await,
+            _ => split_at(target, node, "blue", anywhere(at)).await,
         }
     }
 

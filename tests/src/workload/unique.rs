@@ -1,6 +1,6 @@
 //! The same value from everywhere: a unique column lets one row have it.
 
-use super::{Client, Outcome, Workload, split_at};
+use super::{Client, Outcome, Workload, anywhere, split_at};
 use parking_lot::Mutex;
 use quorate_bench::target::{Isolation, Target, TargetError};
 use rand::RngExt;
@@ -48,7 +48,7 @@ impl Workload for Unique {
     }
 
     async fn split(&self, target: &dyn Target, node: usize, at: u64) {
-        split_at(target, node, "member", i64::try_from(at).unwrap_or(0) * 1_000).await;
+        split_at(target, node, "member", anywhere(at)).await;
     }
 
     async fn check(&self, target: &dyn Target) -> Result<Vec<String>, TargetError> {

@@ -6,6 +6,7 @@
 use crate::api::{RecordKey, RegisterState};
 use crate::{Attempt, StartId, TxnId};
 use quorate_storage::Span;
+use quorate_storage::mutation::planted;
 use std::collections::BTreeMap;
 
 /// An attempt that holds intents.
@@ -65,7 +66,9 @@ impl Intents {
 
     /// Whether a read of `key` at `at` by `attempt` must wait.
     pub fn blocks_key(&self, key: &[u8], at: TxnId, attempt: Attempt) -> bool {
-        !self.by_key.is_empty() && self.foreign(key, attempt).is_some_and(|holder| holder.visible_from() <= at)
+        !self.by_key.is_empty()
+            && !planted("intents-unseen")
+            && self.foreign(key, attempt).is_some_and(|holder| holder.visible_from() <= at)
     }
 
     /// The keys of `span`, with their holders, for which a read at `at` by `attempt` must wait.
@@ -74,6 +77,7 @@ impl Intents {
         inside
             .filter_map(|(key, id)| Some((key.as_slice(), self.holders.get(id)?)))
             .filter(move |(_, holder)| holder.record.attempt != attempt && holder.visible_from() <= at)
+            .filter(|_| !planted("intents-unseen"))
     }
 
     /// Adds a holder, or keys and a newer state to one that is known.

@@ -8,6 +8,7 @@ use crate::TxnId;
 use crate::api::{Blob, Read, ReadResult, Reply, TxnMeta};
 use crate::lock::Change;
 use crate::mvcc::{self, Limits};
+use quorate_storage::mutation::planted;
 use quorate_storage::store::ReplicaView;
 use quorate_storage::{Error, Span};
 use std::collections::BTreeSet;
@@ -120,7 +121,7 @@ impl Participant {
         changes: Vec<Change>,
         (from, to): (TxnId, TxnId),
     ) -> Result<(), Halt> {
-        for (span, change) in spans.iter().zip(changes) {
+        for (span, change) in spans.iter().zip(changes).filter(|_| !planted("refresh-unchecked")) {
             let changed = match change {
                 Change::No => None,
                 Change::Yes(key) => Some(key),

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use parking_lot::RwLock;
 use quorate_net::{Message, NetError, PeerId, Runtime, codec};
+use quorate_storage::mutation::planted;
 use quorate_storage::{NodeId, RangeDescriptor, RangeId, ReplicaRole, Role, Span};
 use std::sync::Arc;
 use std::time::Duration;
@@ -273,6 +274,7 @@ impl Router {
     /// Tells this node and those connected that this gateway lives, so that they keep the volatile locks of its attempts
     /// from `floor` on, and no others.
     pub async fn announce(&self, incarnation: u64, floor: u64) {
+        let floor = if planted("late-locks") { 0 } else { floor };
         self.participants.heard(self.node, incarnation, floor);
         let Some(transport) = &self.peers.transport else { return };
         let payload = Bytes::from(codec::encode(&(self.node.0, incarnation, floor)));
