@@ -339,7 +339,7 @@ fn read_bytes(bytes: &[u8], ty: &Type, depth: u8) -> Result<Value> {
         Type::Char(_) => Value::Bpchar(read_padded(bytes)?),
         Type::Bytea => Value::bytea(bytes),
         Type::Json => Value::Json(Text::new(utf8(bytes)?)),
-        Type::Jsonb => Value::Jsonb(Arc::new(Json::parse(utf8(bytes)?)?)),
+        Type::Jsonb => Value::Jsonb(Arc::new(Json::parse(utf8(bytes)?).map_err(|_| damaged())?)),
         Type::Numeric(_) => Value::Numeric(read_wide_number(bytes)?),
         Type::Array(_) | Type::Int2vector | Type::Oidvector => Value::Array(Arc::new(read_array(bytes, depth)?)),
         Type::Record => Value::Record(read_record(bytes, depth)?.into()),

@@ -92,6 +92,17 @@ fn shown(value: &Value) -> String {
     format!("{} {}", value.to_text(&TypeContext::default()), value.is_null())
 }
 
+#[test]
+fn json_that_cannot_be_read_is_damage() {
+    let mut out = [Value::Null, Value::Null];
+    for input in [&[1, 29, 0, 0][..], &[29, 0, 0]] {
+        let wanted = [(0, 0, Type::Jsonb), (3, 1, Type::Jsonb)];
+        if let Err(error) = decode_row(input, &wanted, &mut out) {
+            assert_eq!(error.sqlstate(), Some(crate::error::SqlState::DATA_CORRUPTED));
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
