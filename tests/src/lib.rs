@@ -10,12 +10,13 @@
 //!   bin/simulate.rs     the same for people: any seeds, workloads and faults
 //! ```
 //! Bugs can be planted in the code (feature `mutations` of `quorate-storage`); `simulation::MUTATIONS` lists them with a
-//! seed that finds each, and the tests check that it does.
+//! seed that finds each, and the tests check that it does. [`pitfalls`] tells which bugs of other systems are covered.
 //!
 //! Tests that start real processes live beside the binary, in `shell/tests`.
 
 pub mod checker;
 pub mod cluster;
+pub mod pitfalls;
 pub mod simulation;
 pub mod tidy;
 pub mod workload;

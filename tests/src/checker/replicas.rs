@@ -12,16 +12,24 @@ use std::sync::Arc;
 /// # Errors
 /// What is not equal, or not there yet: a range without a leader, a replica behind.
 pub fn check(world: &World) -> Result<(), String> {
-    let states = world.states();
-    let mut ranges: BTreeMap<RangeId, Vec<(usize, ReplicaView)>> = BTreeMap::new();
+    let mut views = Vec::with_capacity(world.len());
     for at in 0..world.len() {
         let Some((node, _)) = world.running(at) else { return Err(format!("n{} is down", at + 1)) };
-        for view in node.store().all_views() {
-            ranges.entry(view.descriptor.id).or_default().push((at, view));
-        }
+        views.push(node.store().all_views());
+    }
+    compare_all(views, &world.states())
+}
+
+/// `views` and `states` by node.
+fn compare_all(views: Vec<Vec<ReplicaView>>, states: &[Arc<MemoryEngine>]) -> Result<(), String> {
+    let mut ranges: BTreeMap<RangeId, Vec<(usize, ReplicaView)>> = BTreeMap::new();
+    for (at, view) in
+        views.into_iter().enumerate().flat_map(|(at, views)| views.into_iter().map(move |view| (at, view)))
+    {
+        ranges.entry(view.descriptor.id).or_default().push((at, view));
     }
     for (range, replicas) in &ranges {
-        compare(*range, replicas, &states)?;
+        compare(*range, replicas, states)?;
     }
     covered(&ranges)
 }
@@ -72,4 +80,70 @@ fn content(engine: &MemoryEngine, span: &Span) -> Result<Content, String> {
         }
     }
     Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_storage::range::{RangeDescriptor, ReplicaDescriptor, ReplicaRole};
+    use quorate_storage::{NodeId, Op, ReplicaId};
+
+    fn view(range: u64, span: [&str; 2], at: u64, applied: u64) -> ReplicaView {
+        let replica =
+            |node| ReplicaDescriptor { node: NodeId(node), replica: ReplicaId(node), role: ReplicaRole::Voter };
+        let descriptor = RangeDescriptor {
+            id: RangeId(range),
+            span: Span::new(span[0], span[1]),
+            generation: 1,
+            conf_ver: 1,
+            replicas: vec![replica(1), replica(2)],
+            next_replica: ReplicaId(3),
+        };
+        let role = if at == 0 { Role::Leader } else { Role::Follower(Some(NodeId(1))) };
+        ReplicaView { descriptor: Arc::new(descriptor), term: 6, role, applied }
+    }
+
+    fn states(values: [&str; 2]) -> Vec<Arc<MemoryEngine>> {
+        let state = |value: &str| {
+            let engine = MemoryEngine::new();
+            let value = value.as_bytes().to_vec();
+            engine.write(vec![Op::Put { keyspace: Keyspace::Data, key: b"k".to_vec(), value }]).unwrap();
+            Arc::new(engine)
+        };
+        values.map(state).into()
+    }
+
+    fn both(applied: [u64; 2]) -> Vec<Vec<ReplicaView>> {
+        (0..2).map(|at| vec![view(4, ["a", "z"], at as u64, applied[at])]).collect()
+    }
+
+    #[test]
+    fn equal_replicas_pass() {
+        compare_all(both([7, 7]), &states(["same", "same"])).unwrap();
+    }
+
+    #[test]
+    fn what_differs_is_found() {
+        let differ = compare_all(both([7, 7]), &states(["one", "other"])).unwrap_err();
+        assert!(differ.contains("differ"), "{differ}");
+        let behind = compare_all(both([7, 6]), &states(["same", "same"])).unwrap_err();
+        assert!(behind.contains("is at 6 on n2"), "{behind}");
+        let mut missing = both([7, 7]);
+        missing[1].clear();
+        let missing = compare_all(missing, &states(["same", "same"])).unwrap_err();
+        assert!(missing.contains("has 1 replicas"), "{missing}");
+        let mut leaderless = both([7, 7]);
+        leaderless[0].clear();
+        let leaderless = compare_all(leaderless, &states(["same", "same"])).unwrap_err();
+        assert!(leaderless.contains("nobody leads"), "{leaderless}");
+    }
+
+    #[test]
+    fn keys_of_no_range_and_of_two_are_found() {
+        for right in [["n", "z"], ["l", "z"]] {
+            let views = (0..2).map(|at| vec![view(4, ["a", "m"], at, 7), view(5, right, at, 7)]).collect();
+            let found = compare_all(views, &states(["same", "same"])).unwrap_err();
+            assert!(found.contains("do not touch"), "{found}");
+        }
+    }
 }

@@ -206,3 +206,152 @@ fn difference(is: &[(&[u8], &Bytes)], should: &[(&[u8], &Bytes)]) -> String {
     let missing: Vec<String> = should.iter().filter(|pair| !is.contains(pair)).take(3).map(show).collect();
     format!("it has {extra:?}, and should have {missing:?}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_storage::Span;
+    use quorate_txn::transaction::Observed;
+
+    fn attempt(counter: u64) -> Attempt {
+        Attempt { gateway: 1, incarnation: 1, counter }
+    }
+
+    fn bytes(text: &str) -> Bytes {
+        Bytes::copy_from_slice(text.as_bytes())
+    }
+
+    /// A transaction between two moments, with one attempt that has `counter`.
+    fn transaction(counter: u64, [began, ended]: [u64; 2], end: End) -> Witness {
+        let seen = Observed {
+            began,
+            isolation: Isolation::Serializable,
+            attempts: vec![attempt(counter)],
+            reads: Vec::new(),
+            writes: Vec::new(),
+            end,
+        };
+        Witness { seen, ended }
+    }
+
+    fn committed(id: u64) -> End {
+        End::Committed(Some(TxnId(id)))
+    }
+
+    impl Witness {
+        fn writes(mut self, key: &str, value: Option<&str>) -> Witness {
+            self.seen.writes.push((key.as_bytes().to_vec(), value.map(bytes)));
+            self
+        }
+
+        /// Reads everything from `a` to `z` at an ID.
+        fn reads(mut self, at: u64, pairs: &[(&str, &str)]) -> Witness {
+            let pairs = pairs.iter().map(|(key, value)| (key.as_bytes().to_vec(), bytes(value))).collect();
+            self.seen.reads.push(ObservedRead { read_id: TxnId(at), span: Span::new("a", "z"), pairs });
+            self
+        }
+
+        fn isolated(mut self, isolation: Isolation) -> Witness {
+            self.seen.isolation = isolation;
+            self
+        }
+    }
+
+    /// `x` is 1 at 10, 2 at 20, gone at 30; attempts 1, 2 and 3 did it.
+    fn state() -> State {
+        State::by_hand(
+            &[("x", 10, Some("1")), ("x", 20, Some("2")), ("x", 30, None)],
+            &[(attempt(1), Some(10)), (attempt(2), Some(20)), (attempt(3), Some(30)), (attempt(4), None)],
+        )
+    }
+
+    fn writers() -> Vec<Witness> {
+        vec![
+            transaction(1, [1, 2], committed(10)).writes("x", Some("1")),
+            transaction(2, [3, 4], committed(20)).reads(10, &[("x", "1")]).writes("x", Some("2")),
+            transaction(3, [5, 6], committed(30)).writes("x", None),
+        ]
+    }
+
+    /// What is found when `more` ran beside the writers.
+    fn with(more: Witness) -> Vec<String> {
+        let mut transactions = writers();
+        transactions.push(more);
+        check(&transactions, &state())
+    }
+
+    #[track_caller]
+    fn finds(found: &[String], what: &str) {
+        assert!(found.iter().any(|finding| finding.contains(what)), "not {what:?}: {found:#?}");
+    }
+
+    #[test]
+    fn a_good_history_passes() {
+        assert_eq!(check(&writers(), &state()), Vec::<String>::new());
+        let none = Vec::<String>::new();
+        let reader = |at, pairs| transaction(9, [7, 8], End::Committed(None)).reads(at, pairs);
+        assert_eq!(with(reader(30, &[])), none);
+        assert_eq!(with(transaction(4, [7, 8], End::Aborted).writes("x", Some("9"))), none);
+        assert_eq!(with(transaction(9, [7, 8], End::Unknown).writes("x", Some("9"))), none, "it was not committed");
+        let early = transaction(9, [3, 8], End::Committed(None)).reads(10, &[("x", "1")]);
+        assert_eq!(with(early), none, "it may read the past of its own time");
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_resolved() {
+        let mut transactions = writers();
+        transactions[1].seen.end = End::Unknown;
+        assert_eq!(check(&transactions, &state()), Vec::<String>::new());
+        transactions[1].seen.writes.clear();
+        finds(&check(&transactions, &state()), "did not write x");
+    }
+
+    #[test]
+    fn wrong_reads_are_found() {
+        let reader = |at, pairs| transaction(9, [1, 8], End::Committed(None)).reads(at, pairs);
+        finds(&with(reader(10, &[("x", "2")])), "not the state at S");
+        finds(&with(reader(20, &[])), "should have [\"x=2\"]");
+        finds(&with(reader(30, &[("x", "2")])), "it has [\"x=2\"]");
+        let torn = reader(10, &[("x", "1")]).reads(20, &[("x", "2")]);
+        finds(&with(torn.clone()), "not the state at its commit");
+        assert_eq!(with(torn.isolated(Isolation::ReadCommitted)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_read_that_was_not_valid_at_commit_is_found() {
+        let mut transactions = writers();
+        transactions[2] = transaction(3, [3, 6], committed(30)).reads(10, &[("x", "1")]).writes("x", None);
+        finds(&check(&transactions, &state()), "not the state at its commit");
+    }
+
+    #[test]
+    fn wrong_outcomes_are_found() {
+        let told = |counter, end| with(transaction(counter, [7, 8], end));
+        finds(&told(9, committed(40)), "but it was not");
+        finds(&told(2, committed(40)), "but it was at");
+        finds(&told(2, End::Aborted), "was told that it was aborted");
+        let state = State::by_hand(&[], &[(attempt(1), Some(10)), (attempt(1), None)]);
+        finds(&check(&[transaction(1, [1, 2], committed(10))], &state), "several outcomes");
+        let state = State::by_hand(&[], &[(attempt(1), Some(10)), (attempt(2), Some(10))]);
+        let both = [transaction(1, [1, 9], committed(10)), transaction(2, [1, 9], committed(10))];
+        finds(&check(&both, &state), "were both committed at");
+    }
+
+    #[test]
+    fn lost_and_stray_writes_are_found() {
+        let mut transactions = writers();
+        let lost = transactions.pop();
+        finds(&check(&transactions, &state()), "belong to no committed transaction");
+        transactions.extend(lost.map(|lost| lost.writes("y", Some("1"))));
+        finds(&check(&transactions, &state()), "wrote Some");
+    }
+
+    #[test]
+    fn real_time_is_kept() {
+        let stale = transaction(9, [7, 8], End::Committed(None)).reads(10, &[("x", "1")]);
+        finds(&with(stale), "which had ended");
+        let mut transactions = writers();
+        transactions[0] = transaction(1, [7, 8], committed(10)).writes("x", Some("1"));
+        finds(&check(&transactions, &state()), "not above");
+    }
+}

@@ -72,6 +72,19 @@ impl State {
         Ok(())
     }
 
+    /// Versions and outcomes made by hand.
+    #[cfg(test)]
+    pub(crate) fn by_hand(versions: &[(&str, u64, Option<&str>)], decisions: &[(Attempt, Option<u64>)]) -> State {
+        let mut state = State::default();
+        for (key, id, value) in versions {
+            state.version(key.as_bytes(), TxnId(*id), value.map(|value| Bytes::copy_from_slice(value.as_bytes())));
+        }
+        for (attempt, id) in decisions {
+            state.decisions.entry(*attempt).or_default().insert(id.map(TxnId));
+        }
+        state
+    }
+
     fn version(&mut self, key: &[u8], id: TxnId, value: Option<Bytes>) {
         let versions = self.versions.entry(key.to_vec()).or_default();
         match versions.get(&id) {

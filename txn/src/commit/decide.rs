@@ -2,6 +2,7 @@
 
 use crate::api::{Register, RegisterState};
 use crate::{Ballot, TxnId};
+use quorate_storage::mutation::planted;
 use std::collections::BTreeMap;
 
 /// Acceptors at most; more would only add messages.
@@ -66,7 +67,7 @@ impl Survey<'_> {
         }
         let promised: Vec<&Register> =
             self.acceptor_replies().filter(|register| register.promised == self.ballot).collect();
-        if promised.len() < quorum(self.acceptors.len()) {
+        if promised.len() < quorum(self.acceptors.len()) && !planted("decided-without-quorum") {
             return Decision::Wait;
         }
         let proposed = promised.iter().filter(|register| proposal(register).is_some());
@@ -81,6 +82,7 @@ impl Survey<'_> {
     pub fn accepted(&self, value: Value) -> bool {
         let accepting = |register: &&Register| register.accepted == self.ballot && proposal(register) == Some(value);
         self.acceptor_replies().filter(accepting).count() >= quorum(self.acceptors.len())
+            || planted("decided-without-quorum")
     }
 
     /// The outcome, if some register knows it.

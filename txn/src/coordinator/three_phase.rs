@@ -10,6 +10,7 @@ use crate::{Attempt, Ballot, TxnId};
 use futures::future::{BoxFuture, try_join_all};
 use futures::stream::{FuturesUnordered, StreamExt};
 use quorate_storage::Span;
+use quorate_storage::mutation::planted;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -142,6 +143,7 @@ impl Coordinator {
         }
         let (from, reads) = (plan.meta.read_id, plan.reads.clone());
         match self.refresh(plan.meta, reads, from, ids.commit_id, true).await {
+            _ if planted("commit-unrefreshed") => Ok(ids.commit_id),
             Ok(true) => Ok(ids.commit_id),
             Ok(false) => Err(Abort::Conflict(RetryReason::ReadConflict)),
             Err(error) => Err(aborted(error)),

@@ -148,7 +148,9 @@ impl OracleService {
         }
         let mut machine = Machine::start(self.read(&LIMIT_KEY)?, self.read(&CATALOG_KEY)?);
         let limit = machine.next_limit(0);
-        self.write(view, &LIMIT_KEY, limit).await?;
+        if !planted("limit-unwritten") {
+            self.write(view, &LIMIT_KEY, limit).await?;
+        }
         machine.limit_applied(limit);
         *self.shared.state.lock() = Some((view.term, machine.clone()));
         tracing::info!(term = view.term, limit, "the oracle serves");

@@ -59,7 +59,7 @@ impl State {
     }
 
     fn key_settled(&self, reading: &Reading<'_>, key: &[u8]) -> Result<(), Block> {
-        if self.latches.blocks_key(key, reading.settled) {
+        if !planted("latches-unseen") && self.latches.blocks_key(key, reading.settled) {
             return Err(Block::Busy(key.to_vec()));
         }
         let blocked = self.intents.blocks_key(key, reading.settled, reading.attempt);

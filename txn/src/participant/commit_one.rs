@@ -9,6 +9,7 @@ use crate::commit::Core;
 use crate::mvcc::{self, Batch};
 use crate::record::{self, Header};
 use bytes::Bytes;
+use quorate_storage::mutation::planted;
 use quorate_storage::store::ReplicaView;
 use quorate_storage::{Expect, Keyspace};
 use std::sync::Arc;
@@ -80,8 +81,8 @@ impl Participant {
             return self.refuse(view, record, halt).await;
         }
         match self.header(record).map_err(|error| self.failed(error))? {
-            Some(header) => Ok(outcome_of(&header)),
-            None => Err(halt),
+            Some(header) if !planted("replay-refused") => Ok(outcome_of(&header)),
+            _ => Err(halt),
         }
     }
 
@@ -100,7 +101,9 @@ impl Participant {
             Some(stored) => mvcc::newest_id(stored).map_err(|error| self.failed(error))?,
         };
         match base {
-            Base::NotAfter(read) if newest > read => Err(Box::new(Reply::WriteConflict { key: key.to_vec(), newest })),
+            Base::NotAfter(read) if newest > read && !planted("base-unchecked") => {
+                Err(Box::new(Reply::WriteConflict { key: key.to_vec(), newest }))
+            }
             _ => Ok(newest),
         }
     }

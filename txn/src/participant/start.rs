@@ -93,7 +93,7 @@ impl Participant {
         state.floor = if planted("floor-ignored") { TxnId(0) } else { floor };
         state.recent = Recent::new(floor);
         state.saw(floor);
-        for holder in holders {
+        for holder in holders.into_iter().filter(|_| !planted("intents-unloaded")) {
             state.hold(holder, now);
         }
     }

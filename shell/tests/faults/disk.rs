@@ -1,0 +1,208 @@
+//! One server and its disk: what was acknowledged is there after every failure, and nothing that was refused.
+
+use crate::servers::{Server, postgres};
+use quorate_bench::target::{Connection, Target};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// Rows that a writer knows of.
+#[derive(Debug, Default)]
+struct Rows {
+    acknowledged: BTreeSet<i64>,
+    /// Told neither yes nor no.
+    unknown: BTreeSet<i64>,
+}
+
+/// Creates a table and inserts up to `most` rows of `bytes` bytes, one after the other, until something fails.
+async fn write(server: &mut Server, most: i64, bytes: usize) -> Rows {
+    let mut rows = Rows::default();
+    let Some(mut connection) = connect(server).await else { return rows };
+    if connection.batch("CREATE TABLE t (id int8 PRIMARY KEY, filler text)").await.is_err() {
+        return rows;
+    }
+    for id in 1..=most {
+        match connection.query(&format!("INSERT INTO t VALUES ({id}, repeat('x', {bytes}))")).await {
+            Ok(_) => rows.acknowledged.insert(id),
+            Err(_) => return Rows { unknown: BTreeSet::from([id]), ..rows },
+        };
+    }
+    rows
+}
+
+/// Connects to a server that starts, unless it ends before.
+async fn connect(server: &mut Server) -> Option<Box<dyn Connection>> {
+    let target = postgres(vec![server.url()]);
+    for _ in 0..600 {
+        if let Ok(connection) = target.connect(0).await {
+            return Some(connection);
+        }
+        if server.ended().is_some() {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it neither answers nor ends:\n{}", server.log());
+}
+
+/// The server, started again, holds what it must.
+async fn check(server: &Server, rows: &Rows) {
+    server.answers().await;
+    let mut connection = postgres(vec![server.url()]).connect(0).await.unwrap();
+    let found: BTreeSet<i64> = match connection.query("SELECT id FROM t ORDER BY id").await {
+        Ok(found) => found.iter().map(|row| row[0].int()).collect(),
+        Err(error) if error.sqlstate == "42P01" => BTreeSet::new(),
+        Err(error) => panic!("{error}"),
+    };
+    let lost: Vec<&i64> = rows.acknowledged.difference(&found).collect();
+    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    let stray: Vec<&i64> =
+        found.iter().filter(|id| !rows.acknowledged.contains(id) && !rows.unknown.contains(id)).collect();
+    assert!(stray.is_empty(), "never acknowledged, and there: {stray:?}");
+}
+
+/// Whether a program runs here; a message if not.
+fn has(program: &str, argument: &str) -> bool {
+    let ran = Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let has = ran.is_ok_and(|status| status.success());
+    if !has {
+        eprintln!("skipped: {program} does not run here");
+    }
+    has
+}
+
+fn strace(inject: &str) -> Vec<String> {
+    let syncs = "fsync,fdatasync";
+    let words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={syncs}"), "-e"].map(str::to_owned);
+    words.into_iter().chain([format!("inject={syncs}:{inject}")]).collect()
+}
+
+/// A server on a directory of its own, below `root`.
+fn server(root: &Path) -> Server {
+    Server::new(root.join("n1"))
+}
+
+#[tokio::test]
+async fn a_crash_at_any_sync_point_loses_nothing() {
+    if !has("strace", "-V") {
+        return;
+    }
+    let mut crashes = 0;
+    for at in 1.. {
+        let root = tempfile::tempdir().unwrap();
+        let mut server = server(root.path());
+        server.start_under(&strace(&format!("signal=KILL:when={at}")), None);
+        let rows = write(&mut server, 5, 10).await;
+        let crashed = rows.acknowledged.len() < 5;
+        server.kill();
+        server.start(None);
+        check(&server, &rows).await;
+        if !crashed {
+            break;
+        }
+        crashes += 1;
+    }
+    println!("{crashes} crashes");
+    assert!(crashes >= 5, "only {crashes} sync points");
+}
+
+#[tokio::test]
+async fn a_failed_fsync_ends_the_server_and_loses_nothing() {
+    if !has("strace", "-V") {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let mut server = server(root.path());
+    server.start(None);
+    server.answers().await;
+    server.kill();
+    server.start_under(&strace("error=EIO:when=12+"), None);
+    let rows = write(&mut server, 1_000, 10).await;
+    assert!(rows.acknowledged.len() < 1_000, "no fsync failed");
+    for _ in 0..100 {
+        if server.ended().is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let ended = server.ended().expect("it must end itself after a failed fsync");
+    assert!(!ended.success(), "{}", server.log());
+    server.start(None);
+    check(&server, &rows).await;
+}
+
+/// A file system of its own, unmounted when dropped.
+struct Mount {
+    at: PathBuf,
+}
+
+impl Mount {
+    /// Mounts; a message if that cannot be done here.
+    fn new(at: PathBuf, arguments: &[&str]) -> Option<Mount> {
+        std::fs::create_dir_all(&at).unwrap();
+        let ran = Command::new("mount").args(arguments).arg(&at).stderr(Stdio::null()).status();
+        if ran.is_ok_and(|status| status.success()) {
+            return Some(Mount { at });
+        }
+        eprintln!("skipped: mount {arguments:?} does not work here");
+        None
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg(&self.at).status());
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let Some(mount) = Mount::new(root.path().join("disk"), &["-t", "tmpfs", "-o", "size=96m", "tmpfs"]) else { return };
+    let mut server = server(&mount.at);
+    server.start(None);
+    server.answers().await;
+    let filler = mount.at.join("filler");
+    // What somebody else has written leaves a few megabytes.
+    let mut dd = Command::new("dd");
+    dd.args(["if=/dev/zero", "bs=1M", "count=90"]).arg(format!("of={}", filler.display()));
+    drop(dd.stderr(Stdio::null()).status());
+    let rows = write(&mut server, 5_000, 20_000).await;
+    assert!(rows.acknowledged.len() < 5_000, "the disk was never full");
+    std::fs::remove_file(filler).unwrap();
+    server.kill();
+    server.start(None);
+    check(&server, &rows).await;
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_power_loss_loses_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let image = root.path().join("image");
+    std::fs::File::create(&image).unwrap().set_len(512 << 20).unwrap();
+    if !has("xfs_io", "-V") || !has("mkfs.xfs", "-V") {
+        return;
+    }
+    let made = Command::new("mkfs.xfs").arg("-q").arg(&image).status().unwrap();
+    assert!(made.success());
+    let image = image.display().to_string();
+    for round in 0..3 {
+        let Some(mount) = Mount::new(root.path().join("disk"), &["-o", "loop", &image]) else { return };
+        let mut server = Server::new(mount.at.join(format!("n{round}")));
+        server.start(None);
+        server.answers().await;
+        let rows = write(&mut server, 200, 100).await;
+        assert_eq!(rows.acknowledged.len(), 200, "{}", server.log());
+        let lost = Command::new("xfs_io").args(["-x", "-c", "shutdown"]).arg(&mount.at).status().unwrap();
+        assert!(lost.success());
+        server.kill();
+        drop(mount);
+        let mount = Mount::new(root.path().join("disk"), &["-o", "loop", &image]).unwrap();
+        server.start(None);
+        check(&server, &rows).await;
+        drop(server);
+        drop(mount);
+    }
+}

@@ -1,0 +1,160 @@
+//! Real `quorate start` processes on directories of their own: started, killed, paused, started under another program.
+
+use quorate_bench::target::{Postgres, Protocol, Target};
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+/// A server, running or not.
+pub struct Server {
+    /// Where its data is.
+    pub directory: PathBuf,
+    sql: u16,
+    node: u16,
+    process: Option<Child>,
+}
+
+impl Server {
+    /// A server that is not running yet, on ports of its own.
+    pub fn new(directory: PathBuf) -> Server {
+        let sql = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let node = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Server { directory, sql, node, process: None }
+    }
+
+    /// Where clients connect.
+    pub fn url(&self) -> String {
+        format!("postgres://root@127.0.0.1:{}/postgres?connect_timeout=2", self.sql)
+    }
+
+    /// Starts it; with a token, it joins a cluster.
+    pub fn start(&mut self, join: Option<&str>) {
+        self.start_under(&[], join);
+    }
+
+    /// Starts it as the last argument of another program.
+    pub fn start_under(&mut self, program: &[String], join: Option<&str>) {
+        let mut words = program.to_vec();
+        words.extend([env!("CARGO_BIN_EXE_quorate").to_owned(), "start".to_owned()]);
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).arg(&self.directory);
+        command.arg("--sql-addr").arg(format!("127.0.0.1:{}", self.sql));
+        command.arg("--node-addr").arg(format!("127.0.0.1:{}", self.node));
+        if let Some(token) = join {
+            command.arg("--join").arg(token);
+        }
+        let log = std::fs::File::options().create(true).append(true).open(self.log_file()).unwrap();
+        command.stdout(Stdio::null()).stderr(log).stdin(Stdio::null());
+        // A group of its own: signals reach it and the program that it runs under.
+        self.process = Some(command.process_group(0).spawn().unwrap());
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.directory.with_extension("log")
+    }
+
+    /// What it has said on standard error, in all its lives.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    /// Sends a signal, by its name.
+    pub fn signal(&self, name: &str) {
+        if let Some(process) = &self.process {
+            let group = format!("-{}", process.id());
+            // It tells so if the process is gone, which is no failure here.
+            Command::new("kill").args(["-s", name, "--", &group]).stderr(Stdio::null()).status().unwrap();
+        }
+    }
+
+    /// Kills it as nothing else does, and waits for its end.
+    pub fn kill(&mut self) {
+        self.signal("KILL");
+        if let Some(mut process) = self.process.take() {
+            process.wait().unwrap();
+        }
+    }
+
+    /// How it ended, if it has ended by itself.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.as_mut()?.try_wait().unwrap()
+    }
+
+    /// Waits until it answers a query.
+    pub async fn answers(&self) {
+        let target = postgres(vec![self.url()]);
+        for _ in 0..300 {
+            if let Ok(mut connection) = target.connect(0).await
+                && connection.query("SELECT 1").await.is_ok()
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{} does not answer:\n{}", self.directory.display(), self.log());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A target of these servers.
+pub fn postgres(urls: Vec<String>) -> Postgres {
+    Postgres { urls, protocol: Protocol::Prepared }
+}
+
+/// Three servers of one cluster.
+pub struct Cluster {
+    /// The servers.
+    pub servers: Vec<Server>,
+    _root: tempfile::TempDir,
+}
+
+impl Cluster {
+    /// Starts three servers and waits until every range has three replicas.
+    pub async fn start() -> Cluster {
+        let root = tempfile::tempdir().unwrap();
+        let mut servers: Vec<Server> = (1..=3).map(|at| Server::new(root.path().join(format!("n{at}")))).collect();
+        servers[0].start(None);
+        servers[0].answers().await;
+        for at in 1..3 {
+            let made = Command::new(env!("CARGO_BIN_EXE_quorate"))
+                .args(["cluster", "token", "create", &servers[0].url()])
+                .output()
+                .unwrap();
+            let text = String::from_utf8(made.stdout).unwrap();
+            let Some(token) = text.split_whitespace().find(|word| word.starts_with("qj1-")) else {
+                panic!("no token in {text:?}: {}", String::from_utf8_lossy(&made.stderr));
+            };
+            servers[at].start(Some(token));
+            servers[at].answers().await;
+        }
+        let cluster = Cluster { servers, _root: root };
+        cluster.replicated().await;
+        cluster
+    }
+
+    /// All of them.
+    pub fn target(&self) -> Postgres {
+        postgres(self.servers.iter().map(Server::url).collect())
+    }
+
+    /// Waits until every range has three replicas.
+    pub async fn replicated(&self) {
+        let mut connection = self.target().connect(0).await.unwrap();
+        for _ in 0..300 {
+            let rows = connection.query("SHOW RANGES").await.unwrap();
+            let whole = rows.iter().filter(|row| row.iter().any(|cell| cell.text() == "{1,2,3}")).count();
+            if whole >= 4 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("not replicated: {:?}", connection.query("SHOW RANGES").await);
+    }
+}

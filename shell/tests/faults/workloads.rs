@@ -1,0 +1,54 @@
+//! Workloads of the simulator over the wire, while processes are killed and paused: other schedules than simulated ones,
+//! the same checkers.
+
+use crate::servers::Cluster;
+use quorate_bench::target::Target;
+use quorate_tests::workload::{self, Clients};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use std::sync::Arc;
+use std::time::Duration;
+
+const CLIENTS: usize = 5;
+const STEPS: u64 = 1_500;
+
+/// Plays `name` while `hurt` runs; nothing may be violated.
+async fn play(cluster: &mut Cluster, name: &'static str, hurts: usize) {
+    let target: Arc<dyn Target> = Arc::new(cluster.target());
+    let workload = workload::named(name);
+    workload.set_up(target.as_ref()).await.unwrap();
+    let clients = Arc::new(Clients::new(STEPS, Duration::from_millis(20)));
+    let mut playing = tokio::task::JoinSet::new();
+    for at in 0..CLIENTS {
+        playing.spawn(clients.clone().client(at, at as u64, target.clone(), workload.clone()));
+    }
+    let mut rng = StdRng::seed_from_u64(7);
+    for _ in 0..hurts {
+        tokio::time::sleep(Duration::from_millis(rng.random_range(200..1_500))).await;
+        let victim = rng.random_range(0..cluster.servers.len());
+        let server = &mut cluster.servers[victim];
+        if rng.random_bool(0.5) {
+            server.signal("STOP");
+            tokio::time::sleep(Duration::from_millis(rng.random_range(500..4_000))).await;
+            server.signal("CONT");
+        } else {
+            server.kill();
+            tokio::time::sleep(Duration::from_millis(rng.random_range(0..1_500))).await;
+            server.start(None);
+            server.answers().await;
+        }
+    }
+    while let Some(ended) = playing.join_next().await {
+        ended.unwrap();
+    }
+    let found = workload.check(target.as_ref()).await.unwrap();
+    assert!(found.is_empty(), "{name}: {found:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workloads_hold_while_processes_are_killed_and_paused() {
+    let mut cluster = Cluster::start().await;
+    for name in ["list-append", "register", "set", "skew"] {
+        play(&mut cluster, name, 4).await;
+    }
+}
