@@ -1,6 +1,7 @@
 //! One server and its disk: what was acknowledged is there after every failure, and nothing that was refused.
 
-use crate::servers::{Server, postgres};
+use crate::runs;
+use crate::servers::{LOOPBACK, Server, postgres};
 use quorate_bench::target::{Connection, Target};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -62,16 +63,6 @@ async fn check(server: &Server, rows: &Rows) {
     assert!(stray.is_empty(), "never acknowledged, and there: {stray:?}");
 }
 
-/// Whether a program runs here; a message if not.
-fn has(program: &str, argument: &str) -> bool {
-    let ran = Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let has = ran.is_ok_and(|status| status.success());
-    if !has {
-        eprintln!("skipped: {program} does not run here");
-    }
-    has
-}
-
 fn strace(inject: &str) -> Vec<String> {
     let syncs = "fsync,fdatasync";
     let words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={syncs}"), "-e"].map(str::to_owned);
@@ -80,12 +71,12 @@ fn strace(inject: &str) -> Vec<String> {
 
 /// A server on a directory of its own, below `root`.
 fn server(root: &Path) -> Server {
-    Server::new(root.join("n1"))
+    Server::new(root.join("n1"), LOOPBACK)
 }
 
 #[tokio::test]
 async fn a_crash_at_any_sync_point_loses_nothing() {
-    if !has("strace", "-V") {
+    if !runs("strace", &["-V"]) {
         return;
     }
     let mut crashes = 0;
@@ -109,7 +100,7 @@ async fn a_crash_at_any_sync_point_loses_nothing() {
 
 #[tokio::test]
 async fn a_failed_fsync_ends_the_server_and_loses_nothing() {
-    if !has("strace", "-V") {
+    if !runs("strace", &["-V"]) {
         return;
     }
     let root = tempfile::tempdir().unwrap();
@@ -182,7 +173,7 @@ async fn a_power_loss_loses_nothing() {
     let root = tempfile::tempdir().unwrap();
     let image = root.path().join("image");
     std::fs::File::create(&image).unwrap().set_len(512 << 20).unwrap();
-    if !has("xfs_io", "-V") || !has("mkfs.xfs", "-V") {
+    if !runs("xfs_io", &["-V"]) || !runs("mkfs.xfs", &["-V"]) {
         return;
     }
     let made = Command::new("mkfs.xfs").arg("-q").arg(&image).status().unwrap();
@@ -190,7 +181,7 @@ async fn a_power_loss_loses_nothing() {
     let image = image.display().to_string();
     for round in 0..3 {
         let Some(mount) = Mount::new(root.path().join("disk"), &["-o", "loop", &image]) else { return };
-        let mut server = Server::new(mount.at.join(format!("n{round}")));
+        let mut server = Server::new(mount.at.join(format!("n{round}")), LOOPBACK);
         server.start(None);
         server.answers().await;
         let rows = write(&mut server, 200, 100).await;

@@ -1,7 +1,7 @@
 //! Three real `quorate start` processes on disks: a bank runs while the process that leads is killed (SIGKILL) again
 //! and again and started anew. No acknowledged transfer is lost, nothing refused is there, and the sums hold.
 
-use crate::servers::{Cluster, postgres};
+use crate::servers::{Cluster, LOOPBACK, postgres};
 use quorate_bench::bank::{self, Transfer};
 use quorate_bench::target::{Connection, Postgres, Target, TargetError};
 use std::collections::BTreeSet;
@@ -70,7 +70,7 @@ async fn client(target: Postgres, at: usize, stop: Arc<AtomicBool>, next: Arc<At
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bank_survives_kills_of_its_leader() {
-    let mut cluster = Cluster::start().await;
+    let mut cluster = Cluster::start([LOOPBACK; 3]).await;
     bank::load(&cluster.target(), ACCOUNTS, OPENING).await.unwrap();
     let (stop, next) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicI64::new(1)));
     let clients: Vec<_> =

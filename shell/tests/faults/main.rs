@@ -3,6 +3,7 @@
 //! ```text
 //!   kill       SIGKILL to whoever leads, again and again, under a bank
 //!   workloads  SIGKILL and SIGSTOP to anybody, under workloads of the simulator and their checkers
+//!   network    partitions, one-way cuts and loss (iptables, in a network namespace of its own), under the same workloads
 //!   disk       a crash at every sync point, failing fsyncs (strace); a full disk (tmpfs); power loss (XFS shutdown)
 //! ```
 //! What a machine cannot do (no root, a tool that is not installed) is skipped, with a message.
@@ -11,5 +12,18 @@
 
 mod disk;
 mod kill;
+mod network;
 mod servers;
 mod workloads;
+
+use std::process::{Command, Stdio};
+
+/// Whether a program with these arguments succeeds here; a message if not.
+fn runs(program: &str, arguments: &[&str]) -> bool {
+    let ran = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let runs = ran.is_ok_and(|status| status.success());
+    if !runs {
+        eprintln!("skipped: `{program} {}` does not work here", arguments.join(" "));
+    }
+    runs
+}

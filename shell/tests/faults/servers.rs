@@ -7,10 +7,15 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+/// Where servers listen that need no addresses of their own.
+pub const LOOPBACK: &str = "127.0.0.1";
+
 /// A server, running or not.
 pub struct Server {
     /// Where its data is.
     pub directory: PathBuf,
+    /// Its IP address.
+    pub ip: String,
     sql: u16,
     node: u16,
     process: Option<Child>,
@@ -18,15 +23,15 @@ pub struct Server {
 
 impl Server {
     /// A server that is not running yet, on ports of its own.
-    pub fn new(directory: PathBuf) -> Server {
-        let sql = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let node = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Server { directory, sql, node, process: None }
+    pub fn new(directory: PathBuf, ip: &str) -> Server {
+        let sql = TcpListener::bind((ip, 0)).unwrap().local_addr().unwrap().port();
+        let node = UdpSocket::bind((ip, 0)).unwrap().local_addr().unwrap().port();
+        Server { directory, ip: ip.to_owned(), sql, node, process: None }
     }
 
     /// Where clients connect.
     pub fn url(&self) -> String {
-        format!("postgres://root@127.0.0.1:{}/postgres?connect_timeout=2", self.sql)
+        format!("postgres://root@{}:{}/postgres?connect_timeout=2", self.ip, self.sql)
     }
 
     /// Starts it; with a token, it joins a cluster.
@@ -40,8 +45,8 @@ impl Server {
         words.extend([env!("CARGO_BIN_EXE_quorate").to_owned(), "start".to_owned()]);
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).arg(&self.directory);
-        command.arg("--sql-addr").arg(format!("127.0.0.1:{}", self.sql));
-        command.arg("--node-addr").arg(format!("127.0.0.1:{}", self.node));
+        command.arg("--sql-addr").arg(format!("{}:{}", self.ip, self.sql));
+        command.arg("--node-addr").arg(format!("{}:{}", self.ip, self.node));
         if let Some(token) = join {
             command.arg("--join").arg(token);
         }
@@ -117,9 +122,10 @@ pub struct Cluster {
 
 impl Cluster {
     /// Starts three servers and waits until every range has three replicas.
-    pub async fn start() -> Cluster {
+    pub async fn start(addresses: [&str; 3]) -> Cluster {
         let root = tempfile::tempdir().unwrap();
-        let mut servers: Vec<Server> = (1..=3).map(|at| Server::new(root.path().join(format!("n{at}")))).collect();
+        let server = |(at, ip)| Server::new(root.path().join(format!("n{}", at + 1)), ip);
+        let mut servers: Vec<Server> = addresses.into_iter().enumerate().map(server).collect();
         servers[0].start(None);
         servers[0].answers().await;
         for at in 1..3 {

@@ -1,7 +1,7 @@
 //! Workloads of the simulator over the wire, while processes are killed and paused: other schedules than simulated ones,
 //! the same checkers.
 
-use crate::servers::Cluster;
+use crate::servers::{Cluster, LOOPBACK};
 use quorate_bench::target::Target;
 use quorate_tests::workload::{self, Clients};
 use rand::rngs::StdRng;
@@ -11,9 +11,10 @@ use std::time::Duration;
 
 const CLIENTS: usize = 5;
 const STEPS: u64 = 1_500;
+const HURTS: usize = 4;
 
-/// Plays `name` while `hurt` runs; nothing may be violated.
-async fn play(cluster: &mut Cluster, name: &'static str, hurts: usize) {
+/// Plays a workload while `hurt` is called a few times; nothing may be violated.
+pub async fn play(cluster: &mut Cluster, name: &'static str, mut hurt: impl AsyncFnMut(&mut Cluster, &mut StdRng)) {
     let target: Arc<dyn Target> = Arc::new(cluster.target());
     let workload = workload::named(name);
     workload.set_up(target.as_ref()).await.unwrap();
@@ -23,20 +24,9 @@ async fn play(cluster: &mut Cluster, name: &'static str, hurts: usize) {
         playing.spawn(clients.clone().client(at, at as u64, target.clone(), workload.clone()));
     }
     let mut rng = StdRng::seed_from_u64(7);
-    for _ in 0..hurts {
+    for _ in 0..HURTS {
         tokio::time::sleep(Duration::from_millis(rng.random_range(200..1_500))).await;
-        let victim = rng.random_range(0..cluster.servers.len());
-        let server = &mut cluster.servers[victim];
-        if rng.random_bool(0.5) {
-            server.signal("STOP");
-            tokio::time::sleep(Duration::from_millis(rng.random_range(500..4_000))).await;
-            server.signal("CONT");
-        } else {
-            server.kill();
-            tokio::time::sleep(Duration::from_millis(rng.random_range(0..1_500))).await;
-            server.start(None);
-            server.answers().await;
-        }
+        hurt(cluster, &mut rng).await;
     }
     while let Some(ended) = playing.join_next().await {
         ended.unwrap();
@@ -45,10 +35,25 @@ async fn play(cluster: &mut Cluster, name: &'static str, hurts: usize) {
     assert!(found.is_empty(), "{name}: {found:#?}");
 }
 
+async fn kill_or_pause(cluster: &mut Cluster, rng: &mut StdRng) {
+    let victim = rng.random_range(0..cluster.servers.len());
+    let server = &mut cluster.servers[victim];
+    if rng.random_bool(0.5) {
+        server.signal("STOP");
+        tokio::time::sleep(Duration::from_millis(rng.random_range(500..4_000))).await;
+        server.signal("CONT");
+    } else {
+        server.kill();
+        tokio::time::sleep(Duration::from_millis(rng.random_range(0..1_500))).await;
+        server.start(None);
+        server.answers().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn workloads_hold_while_processes_are_killed_and_paused() {
-    let mut cluster = Cluster::start().await;
+    let mut cluster = Cluster::start([LOOPBACK; 3]).await;
     for name in ["list-append", "register", "set", "skew"] {
-        play(&mut cluster, name, 4).await;
+        play(&mut cluster, name, kill_or_pause).await;
     }
 }
