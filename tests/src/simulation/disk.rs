@@ -10,6 +10,7 @@
 //!
 //! Invariant: a disk that has failed once takes nothing more until the node starts again.
 
+use super::omniscient::Omniscient;
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -47,6 +48,7 @@ pub struct Trouble {
 #[derive(Clone, Debug)]
 pub struct Disk {
     shared: Arc<Mutex<Shared>>,
+    omniscient: Arc<Omniscient>,
 }
 
 #[derive(Debug)]
@@ -62,9 +64,9 @@ struct Shared {
 }
 
 impl Disk {
-    /// An empty disk.
+    /// An empty disk whose state is observed.
     #[must_use]
-    pub fn new(seed: u64) -> Disk {
+    pub fn new(seed: u64, omniscient: Arc<Omniscient>) -> Disk {
         let shared = Shared {
             rng: StdRng::seed_from_u64(seed),
             engine: Arc::new(MemoryEngine::with_crashes()),
@@ -74,7 +76,7 @@ impl Disk {
             trouble: Trouble::default(),
             failed: false,
         };
-        Disk { shared: Arc::new(Mutex::new(shared)) }
+        Disk { shared: Arc::new(Mutex::new(shared)), omniscient }
     }
 
     /// Changes what is wrong with it.
@@ -228,6 +230,7 @@ impl Engine for SimulatedEngine {
 
     fn write(&self, ops: Vec<Op>) -> Result<(), Error> {
         self.disk.write()?;
+        self.disk.omniscient.writes(&ops);
         self.engine.write(ops)
     }
 

@@ -5,12 +5,14 @@
 //!     │      place 2: disk ── (down)
 //!     ├── Network       every link
 //!     ├── Trace         what happened
-//!     └── Witnessed     every transaction of every node
+//!     ├── Witnessed     every transaction of every node
+//!     └── Omniscient    every register of every replica
 //! ```
 //! Everything random in a node follows from the seed, its id and the number of its life.
 
 use super::disk::Disk;
 use super::network::Network;
+use super::omniscient::Omniscient;
 use super::trace::Trace;
 use super::witnessed::Witnessed;
 use parking_lot::Mutex;
@@ -35,6 +37,7 @@ pub struct World {
     network: Network,
     trace: Trace,
     witnessed: Arc<Witnessed>,
+    omniscient: Arc<Omniscient>,
     places: Mutex<Vec<Place>>,
 }
 
@@ -76,6 +79,7 @@ impl World {
             network: Network::new(seed ^ 0x006e_6574, trace.clone()),
             trace,
             witnessed: Arc::new(Witnessed::default()),
+            omniscient: Arc::default(),
             places: Mutex::default(),
         });
         world.clone().add().await?;
@@ -95,7 +99,7 @@ impl World {
         let at = {
             let mut places = self.places.lock();
             let at = places.len();
-            let disk = Disk::new(self.seed ^ (at as u64 + 1) << 32);
+            let disk = Disk::new(self.seed ^ (at as u64 + 1) << 32, self.omniscient.clone());
             places.push(Place { disk, lives: 0, life: None });
             at
         };
@@ -238,6 +242,12 @@ impl World {
     #[must_use]
     pub fn witnessed(&self) -> &Witnessed {
         &self.witnessed
+    }
+
+    /// Every register.
+    #[must_use]
+    pub fn omniscient(&self) -> &Omniscient {
+        &self.omniscient
     }
 
     /// Takes the whole world apart.

@@ -1,0 +1,228 @@
+//! The observer that sees every register of every replica the moment it changes.
+//!
+//! ```text
+//!   one change    the same change of a register (its seq) is the same on every replica, and after every crash
+//!   finality      a decided register never changes again
+//!   one outcome   all registers of an attempt that are decided agree, on the commit ID too
+//!   decisions     COMMIT only after a quorum of acceptors accepted it at one ballot;
+//!                 ABORT only after a quorum accepted that, or a register was aborted that had never voted yes
+//! ```
+//! The final state would show most of this as well, but not when and why, and a wrong decision that happens to do no
+//! harm would not show at all.
+
+use parking_lot::Mutex;
+use quorate_storage::{Keyspace, Op};
+use quorate_txn::api::{RecordKey, RegisterState};
+use quorate_txn::commit::{Core, quorum};
+use quorate_txn::record::{self, Header, Plan, attempt_of_key};
+use quorate_txn::{Attempt, Ballot, TxnId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Findings beyond this many are left out.
+const MOST: usize = 20;
+
+/// Sees what is written to the engines of a world.
+#[derive(Debug, Default)]
+pub struct Omniscient {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    attempts: BTreeMap<Attempt, Seen>,
+    findings: Vec<String>,
+}
+
+/// What was seen of an attempt.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Changes of each register, by the engine key of its header.
+    registers: BTreeMap<Vec<u8>, BTreeMap<u64, Core>>,
+    acceptors: BTreeSet<Vec<u8>>,
+    outcome: Option<Core>,
+}
+
+impl Omniscient {
+    /// A batch is about to be written.
+    pub fn writes(&self, ops: &[Op]) {
+        let mut state = self.state.lock();
+        // Plans first: a header may come before its plan in one batch.
+        for (key, value) in puts(ops) {
+            state.plan(key, value);
+        }
+        for (key, value) in puts(ops) {
+            state.header(key, value);
+        }
+    }
+
+    /// Everything that contradicts the rules above, in words.
+    #[must_use]
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().findings)
+    }
+}
+
+fn puts(ops: &[Op]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    ops.iter().filter_map(|op| match op {
+        Op::Put { keyspace: Keyspace::Record, key, value } => Some((key.as_slice(), value.as_ref())),
+        _ => None,
+    })
+}
+
+impl State {
+    fn plan(&mut self, key: &[u8], value: &[u8]) {
+        let Some((_, header_key)) = key.split_last() else { return };
+        let (Some(attempt), Ok(plan)) = (attempt_of_key(header_key), Plan::decode(value)) else { return };
+        let acceptors = plan.acceptors.into_iter().map(|part_key| record::header_key(&RecordKey { part_key, attempt }));
+        self.attempts.entry(attempt).or_default().acceptors.extend(acceptors);
+    }
+
+    fn header(&mut self, key: &[u8], value: &[u8]) {
+        let Some(attempt) = attempt_of_key(key) else { return };
+        let Ok(header) = Header::decode(value) else {
+            self.findings.push(format!("a register of attempt {attempt} that cannot be read"));
+            return;
+        };
+        let seen = self.attempts.entry(attempt).or_default();
+        let found = seen.change(key, &header);
+        let room = MOST.saturating_sub(self.findings.len());
+        self.findings.extend(found.into_iter().take(room).map(|found| format!("attempt {attempt}: {found}")));
+    }
+}
+
+impl Seen {
+    fn change(&mut self, key: &[u8], header: &Header) -> Vec<String> {
+        let (seq, core) = (header.seq, header.core);
+        let mut found = Vec::new();
+        let register = self.registers.entry(key.to_vec()).or_default();
+        match register.get(&seq) {
+            Some(known) if *known == core => return found,
+            Some(known) => found.push(format!("change {seq} is {known:?} on one replica and {core:?} on another")),
+            None => {}
+        }
+        if let Some((_, before)) = register.range(..seq).next_back().filter(|(_, before)| before.state.is_decided()) {
+            found.push(format!("a register that was {before:?} became {core:?}"));
+        }
+        register.insert(seq, core);
+        if !core.state.is_decided() {
+            return found;
+        }
+        match self.outcome {
+            Some(known) if (known.state, known.commit_id) != (core.state, core.commit_id) => {
+                found.push(format!("one register is {known:?}, another {core:?}"));
+            }
+            Some(_) => {}
+            None => {
+                self.outcome = Some(core);
+                found.extend(self.unfounded(core));
+            }
+        }
+        found
+    }
+
+    /// Why an outcome was not to be told yet.
+    fn unfounded(&self, outcome: Core) -> Option<String> {
+        if self.acceptors.is_empty() {
+            // Decided by its only register.
+            return None;
+        }
+        let (state, commit_id) = match outcome.state {
+            RegisterState::Committed => (RegisterState::PreCommit, outcome.commit_id),
+            _ => (RegisterState::PreAbort, TxnId(0)),
+        };
+        let mut accepting: BTreeMap<Ballot, BTreeSet<&[u8]>> = BTreeMap::new();
+        for (key, register) in self.registers.iter().filter(|(key, _)| self.acceptors.contains(*key)) {
+            for core in register.values().filter(|core| core.state == state && core.commit_id == commit_id) {
+                accepting.entry(core.accepted).or_default().insert(key);
+            }
+        }
+        let most = accepting.values().map(BTreeSet::len).max().unwrap_or(0);
+        let refused = || self.registers.values().any(|register| !register.values().any(|core| voted(core.state)));
+        let aborted = outcome.state == RegisterState::Aborted;
+        (most < quorum(self.acceptors.len()) && !(aborted && refused())).then(|| {
+            format!("decided as {outcome:?}, accepted by {most} of {} acceptors at one ballot", self.acceptors.len())
+        })
+    }
+}
+
+/// Whether a register in this state has voted yes.
+fn voted(state: RegisterState) -> bool {
+    matches!(state, RegisterState::Prepared | RegisterState::PreCommit | RegisterState::PreAbort)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use RegisterState::{Aborted, Committed, PreAbort, PreCommit, Prepared};
+
+    const ATTEMPT: Attempt = Attempt { gateway: 1, incarnation: 2, counter: 3 };
+
+    fn record(part: u8) -> RecordKey {
+        RecordKey { part_key: vec![part], attempt: ATTEMPT }
+    }
+
+    fn put(key: Vec<u8>, value: Vec<u8>) -> Op {
+        Op::Put { keyspace: Keyspace::Record, key, value }
+    }
+
+    fn header(part: u8, seq: u64, state: RegisterState, round: u64) -> Op {
+        let ballot = Ballot { round, terminator: (0, 0) };
+        let commit_id = if matches!(state, PreCommit | Committed) { TxnId(70) } else { TxnId(0) };
+        let accepted = if matches!(state, PreCommit | PreAbort) { ballot } else { Ballot::default() };
+        let core = Core { state, promised: ballot, accepted, commit_id, ..Core::default() };
+        put(record::header_key(&record(part)), Header::decided(seq, core).encode())
+    }
+
+    /// Three participants vote yes.
+    fn voted_all() -> Omniscient {
+        let seen = Omniscient::default();
+        let parts: Vec<Vec<u8>> = (0..3).map(|part| vec![part]).collect();
+        for part in 0..3 {
+            let plan = Plan { participants: parts.clone(), acceptors: parts.clone(), ..Plan::default() };
+            seen.writes(&[header(part, 1, Prepared, 0), put(record::plan_key(&record(part)), plan.encode())]);
+        }
+        seen
+    }
+
+    fn after(ops: &[Op]) -> Vec<String> {
+        let seen = voted_all();
+        ops.iter().for_each(|op| seen.writes(std::slice::from_ref(op)));
+        seen.take()
+    }
+
+    #[track_caller]
+    fn finds(ops: &[Op], what: &str) {
+        let found = after(ops);
+        assert!(found.iter().any(|finding| finding.contains(what)), "not {what:?}: {found:?}");
+    }
+
+    #[test]
+    fn good_decisions_pass() {
+        let commit = [header(0, 2, PreCommit, 4), header(1, 2, PreCommit, 4), header(2, 2, Committed, 0)];
+        assert_eq!(after(&commit), Vec::<String>::new());
+        let again = [commit.as_slice(), &commit].concat();
+        assert_eq!(after(&again), Vec::<String>::new(), "replicas and restarts repeat what was");
+        let abort = [header(0, 2, PreAbort, 4), header(1, 2, PreAbort, 4), header(2, 2, Aborted, 0)];
+        assert_eq!(after(&abort), Vec::<String>::new());
+        let refused = Omniscient::default();
+        refused.writes(&[header(0, 1, Aborted, 0)]);
+        assert_eq!(refused.take(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn decisions_without_a_quorum_are_found() {
+        finds(&[header(0, 2, PreCommit, 4), header(2, 2, Committed, 0)], "accepted by 1 of 3");
+        finds(&[header(0, 2, PreCommit, 4), header(1, 2, PreCommit, 5), header(2, 2, Committed, 0)], "accepted by 1");
+        finds(&[header(0, 2, PreAbort, 4), header(1, 2, PreCommit, 4), header(2, 2, Aborted, 0)], "accepted by 1");
+        finds(&[header(2, 2, Aborted, 0)], "accepted by 0");
+    }
+
+    #[test]
+    fn registers_that_change_their_minds_are_found() {
+        let commit = [header(0, 2, PreCommit, 4), header(1, 2, PreCommit, 4), header(2, 2, Committed, 0)];
+        let with = |op| [commit.as_slice(), &[op]].concat();
+        finds(&with(header(2, 3, Aborted, 0)), "a register that was");
+        finds(&with(header(0, 3, Aborted, 0)), "another");
+        finds(&with(header(1, 2, PreAbort, 4)), "on one replica");
+    }
+}
