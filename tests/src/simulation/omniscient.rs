@@ -5,7 +5,7 @@
 //!   finality      a decided register never changes again
 //!   one outcome   all registers of an attempt that are decided agree, on the commit ID too
 //!   decisions     COMMIT only after a quorum of acceptors accepted it at one ballot;
-//!                 ABORT only after a quorum accepted that, or a register was aborted that had never voted yes
+//!                 ABORT only after a quorum accepted that, or while a participant has not voted yes
 //! ```
 //! The final state would show most of this as well, but not when and why, and a wrong decision that happens to do no
 //! harm would not show at all.
@@ -38,6 +38,7 @@ struct State {
 struct Seen {
     /// Changes of each register, by the engine key of its header.
     registers: BTreeMap<Vec<u8>, BTreeMap<u64, Core>>,
+    participants: BTreeSet<Vec<u8>>,
     acceptors: BTreeSet<Vec<u8>>,
     outcome: Option<Core>,
 }
@@ -73,8 +74,10 @@ impl State {
     fn plan(&mut self, key: &[u8], value: &[u8]) {
         let Some((_, header_key)) = key.split_last() else { return };
         let (Some(attempt), Ok(plan)) = (attempt_of_key(header_key), Plan::decode(value)) else { return };
-        let acceptors = plan.acceptors.into_iter().map(|part_key| record::header_key(&RecordKey { part_key, attempt }));
-        self.attempts.entry(attempt).or_default().acceptors.extend(acceptors);
+        let header_key = |part_key| record::header_key(&RecordKey { part_key, attempt });
+        let seen = self.attempts.entry(attempt).or_default();
+        seen.participants.extend(plan.participants.into_iter().map(header_key));
+        seen.acceptors.extend(plan.acceptors.into_iter().map(header_key));
     }
 
     fn header(&mut self, key: &[u8], value: &[u8]) {
@@ -137,7 +140,8 @@ impl Seen {
             }
         }
         let most = accepting.values().map(BTreeSet::len).max().unwrap_or(0);
-        let refused = || self.registers.values().any(|register| !register.values().any(|core| voted(core.state)));
+        let yes = |key| self.registers.get(key).is_some_and(|register| register.values().any(|core| voted(core.state)));
+        let refused = || !self.participants.iter().all(yes);
         let aborted = outcome.state == RegisterState::Aborted;
         (most < quorum(self.acceptors.len()) && !(aborted && refused())).then(|| {
             format!("decided as {outcome:?}, accepted by {most} of {} acceptors at one ballot", self.acceptors.len())
