@@ -9,7 +9,8 @@
 //! In a simulation an append to the log returns at once, but what depends on its durability is held back until the
 //! simulated disk says that it is done. If the node dies meanwhile, the disk decides what of the append is found again.
 //! The events channel is bounded, the tasks channel is not: the apply loop may block on the raft loop, never the other
-//! way round.
+//! way round. The events channel is the standard library's: when its receiver goes, it drops what is queued, so whoever
+//! waits for an answer learns that none will come. crossbeam's bounded channel keeps it until the last sender is gone.
 
 use super::event::{ApplyTask, EffectSink, Effects, Event, Notice};
 use super::message::RaftMessage;
@@ -18,7 +19,7 @@ use crate::{Error, NodeId};
 use async_trait::async_trait;
 use crossbeam::channel::{Receiver, Sender};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use tokio::sync::Notify;
 
 /// Events taken in before they are processed together.
@@ -27,25 +28,23 @@ const BATCH: usize = 4096;
 /// Where a store's events arrive.
 #[derive(Debug)]
 pub struct Inbox {
-    receiver: Receiver<Event>,
+    receiver: mpsc::Receiver<Event>,
     wake: Arc<Notify>,
 }
 
 impl Inbox {
-    pub(super) fn new(receiver: Receiver<Event>, wake: Arc<Notify>) -> Inbox {
+    pub(super) fn new(receiver: mpsc::Receiver<Event>, wake: Arc<Notify>) -> Inbox {
         Inbox { receiver, wake }
     }
 
-    /// Everything that is queued, without waiting.
-    pub fn drain(&self) -> Vec<Event> {
-        self.receiver.try_iter().take(BATCH).collect()
-    }
-
-    /// Waits, without blocking the thread, until something may be queued.
-    pub async fn ready(&self) {
-        if self.receiver.is_empty() {
-            self.wake.notified().await;
+    /// Everything that is queued; waits, without blocking the thread, until there may be something.
+    pub async fn drain(&mut self) -> Vec<Event> {
+        let queued: Vec<Event> = self.receiver.try_iter().take(BATCH).collect();
+        if !queued.is_empty() {
+            return queued;
         }
+        self.wake.notified().await;
+        self.receiver.try_iter().take(BATCH).collect()
     }
 }
 
@@ -158,7 +157,7 @@ impl<S: EffectSink> EffectSink for Holding<'_, S> {
 /// What stopped the store.
 pub async fn raft_task<S: EffectSink>(
     mut store: Store,
-    inbox: Inbox,
+    mut inbox: Inbox,
     tasks: tokio::sync::mpsc::UnboundedSender<Vec<ApplyTask>>,
     sink: &mut S,
     pace: &mut dyn Pace,
@@ -185,8 +184,7 @@ pub async fn raft_task<S: EffectSink>(
             views.fail(&error);
             return Err(error);
         }
-        inbox.ready().await;
-        inbox.drain().into_iter().for_each(|event| store.handle(event));
+        inbox.drain().await.into_iter().for_each(|event| store.handle(event));
     }
 }
 

@@ -35,7 +35,7 @@ pub struct ReplicaView {
 /// Sends events to the store loop. Clones share one bounded channel.
 #[derive(Clone, Debug)]
 pub struct StoreHandle {
-    pub(super) sender: crossbeam::channel::Sender<Event>,
+    pub(super) sender: std::sync::mpsc::SyncSender<Event>,
     /// Wakes an owner that waits asynchronously (simulation) instead of blocking on the channel.
     pub(super) wake: Arc<Notify>,
     pub(super) views: Arc<Views>,

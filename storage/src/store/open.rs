@@ -49,7 +49,7 @@ impl Store {
         settings: StoreSettings,
     ) -> Result<Opened, Error> {
         let views = Arc::new(Views::default());
-        let (sender, receiver) = crossbeam::channel::bounded(settings.queue);
+        let (sender, receiver) = std::sync::mpsc::sync_channel(settings.queue);
         let wake = Arc::new(tokio::sync::Notify::new());
         let inbox = Inbox::new(receiver, wake.clone());
         let handle = StoreHandle { sender, wake, views: views.clone() };

@@ -114,6 +114,17 @@ fn a_disk_that_fails_stops_the_store_and_answers_everybody() {
 }
 
 #[test]
+fn who_was_queued_when_the_loop_ended_is_told() {
+    let opened =
+        Store::open(NodeId(1), Arc::new(MemoryEngine::new()), Arc::new(MemoryLog::new()), StoreSettings::default());
+    let Opened { inbox, handle, .. } = opened.unwrap();
+    let mut answer = propose(&handle, 1);
+    drop(inbox);
+    assert_eq!(answer.try_recv(), Err(tokio::sync::oneshot::error::TryRecvError::Closed));
+    assert!(!handle.send(Event::Tick));
+}
+
+#[test]
 fn a_failed_reader_stops_the_store_with_its_own_error() {
     let (failure, ended) = run(Arc::new(MemoryLog::new()), |handle| {
         assert!(handle.failure().is_none());
