@@ -19,7 +19,6 @@ use super::RangeDescriptor;
 use crate::engine::EngineView;
 use crate::keys::local_key;
 use crate::{Engine, Error, Keyspace, Op, RangeId, ReplicaId, Span, codec};
-use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// Term of the entries that a bootstrapped or split range is thought to have.
@@ -89,7 +88,7 @@ pub fn load(engine: &dyn Engine, range: RangeId) -> Result<LocalState, Error> {
     let mut state = LocalState::default();
     for suffix in [REPLICA, DESCRIPTOR, APPLIED, INITIAL, TOMBSTONE, UNFINISHED] {
         if let Some(value) = get(suffix)? {
-            state.set(suffix, &value)?;
+            state.set(suffix, Some(&value))?;
         }
     }
     Ok(state)
@@ -114,20 +113,24 @@ pub fn load_all(engine: &dyn Engine) -> Result<BTreeMap<RangeId, LocalState>, Er
         let Some((range, suffix)) = key.split_first_chunk::<8>() else {
             return Err(Error::Damaged("a local key is shorter than a range id".into()));
         };
-        states.entry(RangeId(u64::from_be_bytes(*range))).or_default().set(suffix, &value)?;
+        states.entry(RangeId(u64::from_be_bytes(*range))).or_default().set(suffix, Some(&value))?;
     }
     Ok(states)
 }
 
 impl LocalState {
-    fn set(&mut self, suffix: &[u8], value: &Bytes) -> Result<(), Error> {
+    /// Takes in a write (`None`: a deletion) of the key with this suffix; one that is not ours changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if the value is not what is written under this suffix.
+    pub fn set(&mut self, suffix: &[u8], value: Option<&[u8]>) -> Result<(), Error> {
         match suffix {
-            REPLICA => self.replica = Some(codec::decode(value)?),
-            DESCRIPTOR => self.descriptor = Some(codec::decode(value)?),
-            APPLIED => self.applied = Position::parse(value)?,
-            INITIAL => self.initial = Position::parse(value)?,
-            TOMBSTONE => self.tombstone = Some(codec::decode(value)?),
-            UNFINISHED => self.unfinished = Some(codec::decode(value)?),
+            REPLICA => self.replica = value.map(codec::decode).transpose()?,
+            DESCRIPTOR => self.descriptor = value.map(codec::decode).transpose()?,
+            APPLIED => self.applied = value.map(Position::parse).transpose()?.unwrap_or_default(),
+            INITIAL => self.initial = value.map(Position::parse).transpose()?.unwrap_or_default(),
+            TOMBSTONE => self.tombstone = value.map(codec::decode).transpose()?,
+            UNFINISHED => self.unfinished = value.map(codec::decode).transpose()?,
             _ => {}
         }
         Ok(())

@@ -29,22 +29,29 @@ const BATCH: usize = 4096;
 #[derive(Debug)]
 pub struct Inbox {
     receiver: mpsc::Receiver<Event>,
+    /// Received while waiting.
+    first: Option<Event>,
     wake: Arc<Notify>,
 }
 
 impl Inbox {
     pub(super) fn new(receiver: mpsc::Receiver<Event>, wake: Arc<Notify>) -> Inbox {
-        Inbox { receiver, wake }
+        Inbox { receiver, first: None, wake }
     }
 
-    /// Everything that is queued; waits, without blocking the thread, until there may be something.
-    pub async fn drain(&mut self) -> Vec<Event> {
-        let queued: Vec<Event> = self.receiver.try_iter().take(BATCH).collect();
-        if !queued.is_empty() {
-            return queued;
+    /// Everything that is queued, without waiting.
+    pub fn drain(&mut self) -> Vec<Event> {
+        self.first.take().into_iter().chain(self.receiver.try_iter()).take(BATCH).collect()
+    }
+
+    /// Waits, without blocking the thread, until something may be queued.
+    pub async fn ready(&mut self) {
+        if self.first.is_none() {
+            self.first = self.receiver.try_recv().ok();
         }
-        self.wake.notified().await;
-        self.receiver.try_iter().take(BATCH).collect()
+        if self.first.is_none() {
+            self.wake.notified().await;
+        }
     }
 }
 
@@ -184,7 +191,8 @@ pub async fn raft_task<S: EffectSink>(
             views.fail(&error);
             return Err(error);
         }
-        inbox.drain().await.into_iter().for_each(|event| store.handle(event));
+        inbox.ready().await;
+        inbox.drain().into_iter().for_each(|event| store.handle(event));
     }
 }
 

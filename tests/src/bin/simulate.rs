@@ -214,18 +214,27 @@ fn tell(plan: &Plan, report: &Report, real: Duration, arguments: &Arguments) {
 }
 
 fn summary(totals: &Totals, arguments: &Arguments, clock: &Runtime, began: Instant) {
-    if arguments.jsonl {
-        return;
-    }
     let real = (clock.now() - began).as_secs_f64();
     let [committed, aborted, unknown] = totals.transactions;
+    let virtual_s = totals.virtual_time.as_secs_f64();
+    let verdict = if totals.failures.is_empty() { "no violation" } else { "VIOLATED" };
+    if arguments.jsonl {
+        let line = serde_json::json!({
+            "runs": totals.runs, "committed": committed, "aborted": aborted, "unknown": unknown, "faults": totals.faults,
+            "virtual_seconds": virtual_s, "real_seconds": real, "verdict": verdict,
+        });
+        println!("{line}");
+        return;
+    }
     let faults: u64 = totals.faults.values().sum();
     let kinds: Vec<String> = totals.faults.iter().map(|(name, count)| format!("{name} {count}")).collect();
-    let virtual_s = totals.virtual_time.as_secs_f64();
     println!("\n{} runs: {committed} transactions committed, {aborted} aborted, {unknown} unknown", totals.runs);
     println!("{faults} faults: {}", kinds.join(", "));
-    println!("{virtual_s:.0} virtual seconds in {real:.1} s: {:.0} times real time", virtual_s / real);
-    let verdict = if totals.failures.is_empty() { "no violation" } else { "VIOLATED" };
+    println!(
+        "{virtual_s:.0} virtual seconds in {real:.1} s: {:.0} times real time, {:.0} committed transactions per second",
+        virtual_s / real,
+        committed as f64 / real
+    );
     println!("verdict: {verdict}");
 }
 

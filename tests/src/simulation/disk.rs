@@ -8,6 +8,9 @@
 //! An append is durable when its fsync has ended, which takes the time that [`LogPace`] draws. A write that asks for no
 //! fsync waits for the next one.
 //!
+//! A write that is torn is a write that did not happen: log and engine check every batch as a whole when they are opened
+//! (their own tests tear them), so that a crash here keeps or loses whole batches.
+//!
 //! Invariant: a disk that has failed once takes nothing more until the node starts again.
 
 use super::omniscient::Omniscient;
@@ -47,6 +50,7 @@ pub struct Trouble {
 /// A disk. Clones are handles on the same one.
 #[derive(Clone, Debug)]
 pub struct Disk {
+    node: u64,
     shared: Arc<Mutex<Shared>>,
     omniscient: Arc<Omniscient>,
 }
@@ -64,9 +68,9 @@ struct Shared {
 }
 
 impl Disk {
-    /// An empty disk whose state is observed.
+    /// An empty disk of a node, whose state is observed.
     #[must_use]
-    pub fn new(seed: u64, omniscient: Arc<Omniscient>) -> Disk {
+    pub fn new(node: u64, seed: u64, omniscient: Arc<Omniscient>) -> Disk {
         let shared = Shared {
             rng: StdRng::seed_from_u64(seed),
             engine: Arc::new(MemoryEngine::with_crashes()),
@@ -76,7 +80,7 @@ impl Disk {
             trouble: Trouble::default(),
             failed: false,
         };
-        Disk { shared: Arc::new(Mutex::new(shared)), omniscient }
+        Disk { node, shared: Arc::new(Mutex::new(shared)), omniscient }
     }
 
     /// Changes what is wrong with it.
@@ -104,6 +108,22 @@ impl Disk {
         shared.failed = false;
         shared.trouble.fsync_fails = false;
         shared.trouble.read_fails = None;
+        let read = self.omniscient.crashed(self.node, &shared.engine);
+        debug_assert!(read.is_ok(), "{read:?}");
+    }
+
+    /// The last entry of a range that a crash would leave; 0 if there is none.
+    #[must_use]
+    pub fn durable_last(&self, range: RangeId) -> u64 {
+        let bounds = self.shared.lock().durable.bounds(range);
+        bounds.ok().flatten().map_or(0, |(_, last)| last)
+    }
+
+    /// The term of a range that a crash would leave; 0 if there is none.
+    #[must_use]
+    pub fn durable_term(&self, range: RangeId) -> u64 {
+        let state = self.shared.lock().durable.hard_state(range);
+        state.ok().flatten().map_or(0, |state| state.term)
     }
 
     /// The state on this disk, for checkers.
@@ -230,7 +250,7 @@ impl Engine for SimulatedEngine {
 
     fn write(&self, ops: Vec<Op>) -> Result<(), Error> {
         self.disk.write()?;
-        self.disk.omniscient.writes(&ops);
+        self.disk.omniscient.writes(self.disk.node, &ops);
         self.engine.write(ops)
     }
 

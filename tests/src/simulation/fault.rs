@@ -3,6 +3,7 @@
 //! A plan is a list of faults, each with its beginning, its length and a number of its own from which it draws whom it
 //! hits. Leaving one out changes nothing about the others.
 
+use super::trip::Side;
 use super::world::World;
 use quorate_storage::store::Event;
 use quorate_storage::{NodeId, Role};
@@ -29,6 +30,10 @@ pub enum Kind {
     SlowNode,
     /// A node dies, loses what it had not synced, and comes back.
     Crash,
+    /// A node dies as a gateway, after a step of the commit protocol that it sent or before one whose answer it gets.
+    GatewayKill,
+    /// A node dies as a participant, before a step of the commit protocol or before its answer.
+    ParticipantKill,
     /// All nodes die and come back.
     Blackout,
     /// A node dies and comes back, again and again.
@@ -57,7 +62,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 19] = [
+    pub const ALL: [Kind; 21] = [
         Kind::Partition,
         Kind::OneWay,
         Kind::Loss,
@@ -65,6 +70,8 @@ impl Kind {
         Kind::Reorder,
         Kind::SlowNode,
         Kind::Crash,
+        Kind::GatewayKill,
+        Kind::ParticipantKill,
         Kind::Blackout,
         Kind::CrashLoop,
         Kind::DiskStall,
@@ -90,6 +97,8 @@ impl Kind {
             Kind::Reorder => "reorder",
             Kind::SlowNode => "slow-node",
             Kind::Crash => "crash",
+            Kind::GatewayKill => "gateway-kill",
+            Kind::ParticipantKill => "participant-kill",
             Kind::Blackout => "blackout",
             Kind::CrashLoop => "crash-loop",
             Kind::DiskStall => "disk-stall",
@@ -189,6 +198,14 @@ pub async fn inject(world: Arc<World>, fault: Fault) {
             tokio::time::sleep(fault.lasts).await;
             restart(&world, at).await;
         }
+        Kind::GatewayKill => {
+            let side = if rng.random_bool(0.5) { Side::Sends } else { Side::Hears };
+            kill_at(&world, at, side, &mut rng, fault.lasts).await;
+        }
+        Kind::ParticipantKill => {
+            let side = if rng.random_bool(0.5) { Side::Receives } else { Side::Answers };
+            kill_at(&world, at, side, &mut rng, fault.lasts).await;
+        }
         Kind::Blackout => {
             for at in 0..nodes {
                 world.crash(at).await;
@@ -265,6 +282,16 @@ pub async fn inject(world: Arc<World>, fault: Fault) {
         }
         // Carried out by the workload, which knows where its tables can be cut.
         Kind::Split => {}
+    }
+}
+
+/// Kills a node at a step of the commit protocol, if one comes in time.
+async fn kill_at(world: &World, at: usize, side: Side, rng: &mut StdRng, lasts: Duration) {
+    let step = world.network().step(at as u64 + 1, side, rng.random_range(0..20));
+    if tokio::time::timeout(lasts * 2, step).await.is_ok() {
+        world.crash(at).await;
+        tokio::time::sleep(lasts).await;
+        restart(world, at).await;
     }
 }
 

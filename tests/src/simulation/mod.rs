@@ -5,8 +5,10 @@
 //!     world      complete nodes: how they start, die and come back
 //!       network    every link: delay, loss, duplicates, cuts          behind net::Transport
 //!       disk       what a crash leaves, how fsyncs fail               behind storage::{Engine, LogStore}
+//!       trip     steps of the commit protocol on the links, for faults to strike at
 //!       client     SQL sessions inside the nodes' processes
 //!     fault      what goes wrong, planned from the seed
+//!     omniscient what no node sees: every batch, every message
 //!     trace      what happened, as a hash and as a story (story: messages in words)
 //!     witnessed  every transaction                                    behind txn::Observer
 //!     state      every version on the disks in the end
@@ -26,13 +28,14 @@ mod run;
 mod state;
 mod story;
 mod trace;
+mod trip;
 mod witnessed;
 mod world;
 
 pub use disk::{Disk, Trouble};
 pub use mutations::{MUTATIONS, Mutation};
 pub use network::{Network, Weather};
-pub use omniscient::Omniscient;
+pub use omniscient::{Omniscient, Spoken};
 pub use run::{Plan, Report, run};
 pub use state::State;
 pub use trace::Trace;

@@ -10,7 +10,9 @@
 //!
 //! Invariant: every draw comes from the network's own generator, in the order of sending.
 
+use super::omniscient::Spoken;
 use super::trace::Trace;
+use super::trip::{Side, Trips};
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -50,6 +52,7 @@ pub struct Network {
 
 struct Shared {
     trace: Trace,
+    spoken: Arc<Spoken>,
     state: Mutex<State>,
 }
 
@@ -60,6 +63,7 @@ struct State {
     /// When the newest message in order arrives.
     last: BTreeMap<(PeerId, PeerId), Instant>,
     sent: u64,
+    trips: Trips,
 }
 
 #[derive(Clone)]
@@ -86,17 +90,18 @@ enum Loss {
 }
 
 impl Network {
-    /// A network without nodes.
+    /// A network without nodes, on which somebody listens.
     #[must_use]
-    pub fn new(seed: u64, trace: Trace) -> Network {
+    pub fn new(seed: u64, trace: Trace, spoken: Arc<Spoken>) -> Network {
         let state = State {
             rng: StdRng::seed_from_u64(seed),
             nodes: BTreeMap::new(),
             weather: BTreeMap::new(),
             last: BTreeMap::new(),
             sent: 0,
+            trips: Trips::default(),
         };
-        Network { shared: Arc::new(Shared { trace, state: Mutex::new(state) }) }
+        Network { shared: Arc::new(Shared { trace, spoken, state: Mutex::new(state) }) }
     }
 
     /// Connects a node, in place of an earlier life of it.
@@ -121,6 +126,11 @@ impl Network {
     /// Fair weather everywhere.
     pub fn heal(&self) {
         self.shared.state.lock().weather.clear();
+    }
+
+    /// Resolves when, after `left` others, a step of the commit protocol passes this side of a node.
+    pub fn step(&self, node: u64, side: Side, left: u32) -> oneshot::Receiver<()> {
+        self.shared.state.lock().trips.wait(PeerId(node), side, left)
     }
 
     /// Messages, calls and chunks sent so far.
@@ -167,6 +177,10 @@ impl State {
 }
 
 impl Shared {
+    fn passes(&self, node: PeerId, side: Side, request: &Message) {
+        self.state.lock().trips.passes(node, side, request);
+    }
+
     /// Whether something on its way may still arrive: the link was not cut meanwhile, the receiver is the same process.
     fn arrives(&self, from: PeerId, to: PeerId, life: u64) -> bool {
         let state = self.state.lock();
@@ -224,13 +238,18 @@ impl Link {
                 return;
             }
             shared.trace.event("call", [from.0, to.0], &message.payload, || story("call", from, to, &message));
-            let kind = message.kind;
+            let question = message.clone();
+            shared.passes(to, Side::Receives, &question);
             let answer = handler.on_call(from, message).await;
+            shared.spoken.answers(to, &question, &answer);
+            shared.passes(to, Side::Answers, &question);
             let back = shared.state.lock().route(to, from, true);
             let Ok(back) = back else { return };
             drop(caller.spawn(async move {
                 until(back.at).await;
                 if shared.arrives(to, from, back.to.life) {
+                    shared.passes(from, Side::Hears, &question);
+                    let kind = question.kind;
                     let message = Message { kind, payload: answer };
                     shared
                         .trace
@@ -250,6 +269,7 @@ fn story(what: &str, from: PeerId, to: PeerId, message: &Message) -> String {
 #[async_trait]
 impl Transport for Link {
     fn send(&self, to: PeerId, message: Message) {
+        self.shared.spoken.says(self.id, &message);
         let Ok(arrival) = self.route(to, false) else {
             return self.shared.trace.note(|| format!("n{} ─✕ n{to}  message lost", self.id));
         };
@@ -260,6 +280,7 @@ impl Transport for Link {
     }
 
     async fn call(&self, to: PeerId, message: Message, deadline: Duration) -> Result<Bytes, NetError> {
+        self.shared.passes(self.id, Side::Sends, &message);
         let (reply, answer) = oneshot::channel();
         match self.route(to, true) {
             Err(Loss::Unreachable) => {

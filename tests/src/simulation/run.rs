@@ -106,7 +106,7 @@ async fn drive(plan: &Plan) -> Report {
         Ok(Err(error)) => report.violations.push(format!("the workload was not set up: {error}")),
         Err(_) => report.violations.push("the workload waits for ever to be set up".to_owned()),
     }
-    report.violations.extend(world.omniscient().take());
+    report.violations.extend(world.observed());
     report.virtual_time = Duration::from_micros(world.trace().now());
     report.messages = world.network().sent();
     report.hash = world.trace().hash();

@@ -18,7 +18,8 @@ pub fn describe(what: &str, message: &Message) -> String {
 }
 
 fn words(what: &str, message: &Message) -> Option<String> {
-    use quorate_txn::service::kind;
+    use quorate_txn::oracle::{Allocation, Ask};
+    use quorate_txn::service::{Answer, kind};
     let bytes = &message.payload;
     let most = bytes.len() + 1;
     Some(match (message.kind, what) {
@@ -35,7 +36,8 @@ fn words(what: &str, message: &Message) -> Option<String> {
             let reply: quorate_txn::api::Reply = quorate_net::codec::decode(bytes, most).ok()?;
             format!("{reply:?}")
         }
-        (kind::ORACLE, _) => format!("oracle {} bytes", bytes.len()),
+        (kind::ORACLE, "call") => format!("{:?}", quorate_net::codec::decode::<Ask>(bytes, most).ok()?),
+        (kind::ORACLE, _) => format!("{:?}", quorate_net::codec::decode::<Answer<Allocation>>(bytes, most).ok()?),
         (kind::DIRECTORY, _) => format!("directory {} bytes", bytes.len()),
         (kind::ALIVE, _) => "alive".to_owned(),
         _ => return None,

@@ -6,7 +6,6 @@
 //! Invariant: an event that depends on anything but the seed makes the hashes of two runs differ.
 
 use parking_lot::Mutex;
-use std::fmt::Write;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -61,18 +60,16 @@ impl Trace {
         }
         shared.hash = hash;
         shared.events += 1;
-        if self.tells {
-            let mut line = String::new();
-            // Writing to a string does not fail.
-            let _ = write!(line, "{:>11.3} ms  {}", now as f64 / 1000.0, tell());
-            shared.story.push(line);
-        }
+        drop(shared);
+        self.note(tell);
     }
 
-    /// Records something that only people need, if a story is kept.
+    /// Records something that only people need, if a story is kept. It is no part of the hash, which is the same with
+    /// and without a story.
     pub fn note(&self, tell: impl FnOnce() -> String) {
         if self.tells {
-            self.event("note", [0, 0], &[], tell);
+            let line = format!("{:>11.3} ms  {}", self.now() as f64 / 1000.0, tell());
+            self.shared.lock().story.push(line);
         }
     }
 

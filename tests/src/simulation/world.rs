@@ -6,13 +6,13 @@
 //!     ├── Network       every link
 //!     ├── Trace         what happened
 //!     ├── Witnessed     every transaction of every node
-//!     └── Omniscient    every register of every replica
+//!     └── Omniscient    every batch of every disk; Spoken: every message
 //! ```
 //! Everything random in a node follows from the seed, its id and the number of its life.
 
 use super::disk::Disk;
 use super::network::Network;
-use super::omniscient::Omniscient;
+use super::omniscient::{Omniscient, Spoken};
 use super::trace::Trace;
 use super::witnessed::Witnessed;
 use parking_lot::Mutex;
@@ -38,6 +38,7 @@ pub struct World {
     trace: Trace,
     witnessed: Arc<Witnessed>,
     omniscient: Arc<Omniscient>,
+    spoken: Arc<Spoken>,
     places: Mutex<Vec<Place>>,
 }
 
@@ -73,13 +74,16 @@ impl World {
     /// The cluster did not form in time: a failure of its own.
     pub async fn form(seed: u64, nodes: usize, tells: bool) -> Result<Arc<World>, String> {
         let trace = Trace::new(tells);
+        let omniscient = Arc::new(Omniscient::new(trace.clone()));
+        let spoken = Arc::new(Spoken::new(omniscient.clone()));
         let world = Arc::new(World {
             seed,
             settings: settings(),
-            network: Network::new(seed ^ 0x006e_6574, trace.clone()),
+            network: Network::new(seed ^ 0x006e_6574, trace.clone(), spoken.clone()),
             trace,
             witnessed: Arc::new(Witnessed::default()),
-            omniscient: Arc::default(),
+            omniscient,
+            spoken,
             places: Mutex::default(),
         });
         world.clone().add().await?;
@@ -99,7 +103,9 @@ impl World {
         let at = {
             let mut places = self.places.lock();
             let at = places.len();
-            let disk = Disk::new(self.seed ^ (at as u64 + 1) << 32, self.omniscient.clone());
+            let node = at as u64 + 1;
+            let disk = Disk::new(node, self.seed ^ node << 32, self.omniscient.clone());
+            self.spoken.joins(disk.clone());
             places.push(Place { disk, lives: 0, life: None });
             at
         };
@@ -244,10 +250,12 @@ impl World {
         &self.witnessed
     }
 
-    /// Every register.
+    /// What disks and messages showed that must not be, in words.
     #[must_use]
-    pub fn omniscient(&self) -> &Omniscient {
-        &self.omniscient
+    pub fn observed(&self) -> Vec<String> {
+        let mut findings = self.omniscient.take();
+        findings.extend(self.spoken.take());
+        findings
     }
 
     /// Takes the whole world apart.

@@ -46,6 +46,7 @@ mod wait;
 
 pub use registry::{Gateways, Participants};
 pub use service::{Ids, Participant, Resolver};
+pub use start::FLOOR;
 
 #[cfg(test)]
 mod tests;

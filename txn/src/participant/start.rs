@@ -15,8 +15,8 @@ use std::time::Duration;
 
 /// Pause before the oracle is asked again, or the floor is proposed again.
 const AGAIN: Duration = Duration::from_millis(20);
-/// Where the floor is, in this range's part of [`Keyspace::Local`].
-const FLOOR: &[u8] = b"floor/id";
+/// Where the floor is, in this range's part of [`Keyspace::Local`]: eight bytes, big endian.
+pub const FLOOR: &[u8] = b"floor/id";
 
 impl Participant {
     /// Makes the participant ready, if the leadership lasts. The term's first entry has been applied.

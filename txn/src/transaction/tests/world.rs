@@ -145,7 +145,7 @@ fn start(hub: &Hub, runtime: &Runtime, node: NodeId, nodes: u64, seed: u64) -> C
 async fn drive(
     mut store: Store,
     mut applier: Applier,
-    inbox: Inbox,
+    mut inbox: Inbox,
     transport: Arc<dyn Transport>,
     participants: Arc<Participants>,
 ) {

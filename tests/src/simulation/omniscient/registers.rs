@@ -1,4 +1,4 @@
-//! The observer that sees every register of every replica the moment it changes.
+//! Every register of every replica, the moment it changes.
 //!
 //! ```text
 //!   one change    the same change of a register (its seq) is the same on every replica, and after every crash
@@ -7,10 +7,9 @@
 //!   decisions     COMMIT only after a quorum of acceptors accepted it at one ballot;
 //!                 ABORT only after a quorum accepted that, or while a participant has not voted yes
 //! ```
-//! The final state would show most of this as well, but not when and why, and a wrong decision that happens to do no
-//! harm would not show at all.
 
-use parking_lot::Mutex;
+use super::MOST;
+use quorate_storage::keys::unescape_terminated;
 use quorate_storage::{Keyspace, Op};
 use quorate_txn::api::{RecordKey, RegisterState};
 use quorate_txn::commit::{Core, quorum};
@@ -18,17 +17,9 @@ use quorate_txn::record::{self, Header, Plan, attempt_of_key};
 use quorate_txn::{Attempt, Ballot, TxnId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Findings beyond this many are left out.
-const MOST: usize = 20;
-
-/// Sees what is written to the engines of a world.
+/// All attempts.
 #[derive(Debug, Default)]
-pub struct Omniscient {
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
+pub(super) struct Registers {
     attempts: BTreeMap<Attempt, Seen>,
     findings: Vec<String>,
 }
@@ -43,26 +34,6 @@ struct Seen {
     outcome: Option<Core>,
 }
 
-impl Omniscient {
-    /// A batch is about to be written.
-    pub fn writes(&self, ops: &[Op]) {
-        let mut state = self.state.lock();
-        // Plans first: a header may come before its plan in one batch.
-        for (key, value) in puts(ops) {
-            state.plan(key, value);
-        }
-        for (key, value) in puts(ops) {
-            state.header(key, value);
-        }
-    }
-
-    /// Everything that contradicts the rules above, in words.
-    #[must_use]
-    pub fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.state.lock().findings)
-    }
-}
-
 fn puts(ops: &[Op]) -> impl Iterator<Item = (&[u8], &[u8])> {
     ops.iter().filter_map(|op| match op {
         Op::Put { keyspace: Keyspace::Record, key, value } => Some((key.as_slice(), value.as_ref())),
@@ -70,7 +41,20 @@ fn puts(ops: &[Op]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-impl State {
+impl Registers {
+    /// A batch is about to be written; which registers it changes as no replica did before, in words.
+    pub(super) fn writes(&mut self, ops: &[Op]) -> Vec<String> {
+        // Plans first: a header may come before its plan in one batch.
+        for (key, value) in puts(ops) {
+            self.plan(key, value);
+        }
+        puts(ops).filter_map(|(key, value)| self.header(key, value)).collect()
+    }
+
+    pub(super) fn take(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.findings)
+    }
+
     fn plan(&mut self, key: &[u8], value: &[u8]) {
         let Some((_, header_key)) = key.split_last() else { return };
         let (Some(attempt), Ok(plan)) = (attempt_of_key(header_key), Plan::decode(value)) else { return };
@@ -80,16 +64,20 @@ impl State {
         seen.acceptors.extend(plan.acceptors.into_iter().map(header_key));
     }
 
-    fn header(&mut self, key: &[u8], value: &[u8]) {
-        let Some(attempt) = attempt_of_key(key) else { return };
+    fn header(&mut self, key: &[u8], value: &[u8]) -> Option<String> {
+        let attempt = attempt_of_key(key)?;
         let Ok(header) = Header::decode(value) else {
             self.findings.push(format!("a register of attempt {attempt} that cannot be read"));
-            return;
+            return None;
         };
         let seen = self.attempts.entry(attempt).or_default();
+        let known = seen.registers.get(key).map_or(0, BTreeMap::len);
         let found = seen.change(key, &header);
+        let changed = seen.registers.get(key).map_or(0, BTreeMap::len) > known;
         let room = MOST.saturating_sub(self.findings.len());
         self.findings.extend(found.into_iter().take(room).map(|found| format!("attempt {attempt}: {found}")));
+        let part_key = unescape_terminated(key).map(|(part_key, _)| part_key).unwrap_or_default();
+        changed.then(|| format!("{attempt} at {}: {:?}", part_key.escape_ascii(), header.core))
     }
 }
 
@@ -178,8 +166,8 @@ mod tests {
     }
 
     /// Three participants vote yes.
-    fn voted_all() -> Omniscient {
-        let seen = Omniscient::default();
+    fn voted_all() -> Registers {
+        let mut seen = Registers::default();
         let parts: Vec<Vec<u8>> = (0..3).map(|part| vec![part]).collect();
         for part in 0..3 {
             let plan = Plan { participants: parts.clone(), acceptors: parts.clone(), ..Plan::default() };
@@ -189,8 +177,10 @@ mod tests {
     }
 
     fn after(ops: &[Op]) -> Vec<String> {
-        let seen = voted_all();
-        ops.iter().for_each(|op| seen.writes(std::slice::from_ref(op)));
+        let mut seen = voted_all();
+        for op in ops {
+            seen.writes(std::slice::from_ref(op));
+        }
         seen.take()
     }
 
@@ -208,7 +198,7 @@ mod tests {
         assert_eq!(after(&again), Vec::<String>::new(), "replicas and restarts repeat what was");
         let abort = [header(0, 2, PreAbort, 4), header(1, 2, PreAbort, 4), header(2, 2, Aborted, 0)];
         assert_eq!(after(&abort), Vec::<String>::new());
-        let refused = Omniscient::default();
+        let mut refused = Registers::default();
         refused.writes(&[header(0, 1, Aborted, 0)]);
         assert_eq!(refused.take(), Vec::<String>::new());
     }

@@ -1,0 +1,66 @@
+//! The observer that sees what no node sees: every batch before it is written, every message before it leaves.
+//!
+//! ```text
+//!   batch   ─► registers     one attempt has one outcome, decided by a quorum, for ever          (finality, agreement)
+//!           ─► replicas      a batch carries the position that covers it; commits lie above the
+//!                            floor; for each key one range, the newest                           (atomicity, coverage)
+//!   message ─► spoken        acknowledged is durable; raft-committed is durable on a quorum;
+//!                            removed replicas are silent; no ID is given out twice               (durability)
+//! ```
+//! The final state would show most of this as well, but not when and why, and a step that happens to do no harm would not
+//! show at all. What reads were promised needs no observer: the witness compares every read with the final state.
+
+mod registers;
+mod replicas;
+mod spoken;
+
+use self::registers::Registers;
+use self::replicas::Replicas;
+use super::trace::Trace;
+use parking_lot::Mutex;
+use quorate_storage::engine::MemoryEngine;
+use quorate_storage::{Error, Op};
+pub use spoken::Spoken;
+
+/// Findings of one part beyond this many are left out.
+const MOST: usize = 20;
+
+/// Sees what is written to the engines of a world.
+#[derive(Debug)]
+pub struct Omniscient {
+    trace: Trace,
+    registers: Mutex<Registers>,
+    replicas: Mutex<Replicas>,
+}
+
+impl Omniscient {
+    /// An observer that has seen nothing yet, and tells the story of every register.
+    #[must_use]
+    pub fn new(trace: Trace) -> Omniscient {
+        Omniscient { trace, registers: Mutex::default(), replicas: Mutex::default() }
+    }
+
+    /// Node `node` is about to write a batch.
+    pub fn writes(&self, node: u64, ops: &[Op]) {
+        for change in self.registers.lock().writes(ops) {
+            self.trace.note(|| format!("n{node}        register {change}"));
+        }
+        self.replicas.lock().writes(node, ops);
+    }
+
+    /// Node `node` has lost what its engine had not made durable; this is left.
+    ///
+    /// # Errors
+    /// What is left cannot be read.
+    pub fn crashed(&self, node: u64, engine: &MemoryEngine) -> Result<(), Error> {
+        self.replicas.lock().crashed(node, engine)
+    }
+
+    /// Everything that contradicts the rules above, in words.
+    #[must_use]
+    pub fn take(&self) -> Vec<String> {
+        let mut findings = self.registers.lock().take();
+        findings.extend(self.replicas.lock().take());
+        findings
+    }
+}
