@@ -316,8 +316,11 @@ pub struct Register {
     pub foreign_reads: bool,
     /// The reads to refresh if recovery commits.
     pub reads: Vec<Span>,
-    /// S of the attempt.
+    /// S of the attempt, where all `reads` are valid.
     pub read_id: TxnId,
+    /// Age of the attempt: recovery waits for the same transactions as its coordinator would, or two of them could wait
+    /// for each other.
+    pub start: StartId,
 }
 
 /// States of a register; it never leaves `Committed` or `Aborted`.

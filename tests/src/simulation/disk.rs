@@ -167,7 +167,7 @@ impl Disk {
     }
 
     /// The fsync has ended.
-    fn settle(&self) {
+    pub(super) fn settle(&self) {
         let mut shared = self.shared.lock();
         let Some(last) = shared.in_flight.iter().rposition(|(_, sync)| *sync) else { return };
         for (batch, sync) in shared.in_flight.drain(..=last).collect::<Vec<_>>() {

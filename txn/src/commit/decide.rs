@@ -133,6 +133,7 @@ mod tests {
             foreign_reads: false,
             reads: Vec::new(),
             read_id: TxnId(0),
+            start: crate::StartId::default(),
         }
     }
 

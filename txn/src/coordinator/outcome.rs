@@ -190,5 +190,6 @@ fn decided(state: RegisterState, commit_id: TxnId) -> Register {
         foreign_reads: false,
         reads: Vec::new(),
         read_id: TxnId(0),
+        start: crate::StartId::default(),
     }
 }

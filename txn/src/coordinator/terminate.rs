@@ -14,6 +14,7 @@ use crate::service::{Backoff, PATIENCE};
 use crate::{Attempt, Ballot, StartId, TxnId};
 use async_trait::async_trait;
 use futures::future::join_all;
+use quorate_storage::mutation::planted;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -74,8 +75,8 @@ impl Coordinator {
     async fn fresh_value(&self, round: &Round) -> Option<Value> {
         let commit_id = self.oracle.fresh_commit_id().await.ok()?.commit_id;
         for register in round.registers.values() {
-            let start = StartId { read_id: register.read_id, first: round.attempt };
-            let meta = TxnMeta { attempt: round.attempt, start, read_id: register.read_id };
+            let meta =
+                TxnMeta { attempt: round.attempt, start: age(round.attempt, register), read_id: register.read_id };
             let reads = register.reads.clone();
             if !self.refresh(meta, reads, register.read_id, commit_id, true).await.ok()? {
                 return Some(Value::Abort);
@@ -150,6 +151,14 @@ impl Round {
             replies: &self.registers,
         }
     }
+}
+
+/// The age that recovery acts under: that of the attempt, unless the bug is planted that makes it as young as its S.
+fn age(attempt: Attempt, register: &Register) -> StartId {
+    if planted("recovery-rejuvenates") {
+        return StartId { read_id: register.read_id, first: attempt };
+    }
+    register.start
 }
 
 /// The commit ID of an outcome.

@@ -154,6 +154,7 @@ impl Header {
             foreign_reads: plan.foreign_reads,
             reads: plan.reads,
             read_id: header.map_or(TxnId(0), |header| header.read_id),
+            start: header.map_or(StartId::default(), |header| header.start),
         }
     }
 }

@@ -233,10 +233,8 @@ mod tests {
     #[test]
     fn commits_below_the_floor_are_found() {
         let commit = |id| {
-            let record = RecordKey {
-                part_key: b"k".to_vec(),
-                attempt: Attempt { gateway: 1, incarnation: 1, counter: 1 },
-            };
+            let record =
+                RecordKey { part_key: b"k".to_vec(), attempt: Attempt { gateway: 1, incarnation: 1, counter: 1 } };
             let core = Core { state: RegisterState::Committed, commit_id: TxnId(id), ..Core::default() };
             let value = Header::decided(1, core).encode();
             [Op::Put { keyspace: Keyspace::Record, key: record::header_key(&record), value }, applied(4, 11)]

@@ -148,7 +148,9 @@ impl State {
         }
         let before = self.given.range(..end).next_back().map(|(first, end)| (*first, *end));
         if let Some((known, _)) = before.filter(|(_, before)| *before > first) {
-            self.found(format!("n{from} gives out the IDs {first}..{end}, though those from {known} on were given out"));
+            self.found(format!(
+                "n{from} gives out the IDs {first}..{end}, though those from {known} on were given out"
+            ));
         }
         self.given.insert(first, end);
     }
@@ -176,5 +178,115 @@ impl Omniscient {
             }
         }
         Some(voters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulation::Trace;
+    use quorate_storage::log::{Entry, GroupAppend, HardState, LogBatch};
+    use quorate_storage::range::local::{Position, put_applied, put_descriptor, put_tombstone};
+    use quorate_storage::range::{RangeDescriptor, ReplicaDescriptor};
+    use quorate_storage::{ReplicaId, Span};
+    use quorate_txn::TxnId;
+
+    const RANGE: RangeId = RangeId(4);
+
+    /// Three nodes with a replica each, that have entry 11 of term 6 in their logs: node 1 durably, node 2 on its way.
+    #[tokio::main(flavor = "current_thread")]
+    async fn cluster() -> (Spoken, Vec<Disk>) {
+        let omniscient = Arc::new(Omniscient::new(Trace::new(false)));
+        let spoken = Spoken::new(omniscient.clone());
+        let member =
+            |node| ReplicaDescriptor { node: NodeId(node), replica: ReplicaId(node), role: ReplicaRole::Voter };
+        let descriptor = RangeDescriptor {
+            id: RANGE,
+            span: Span::new("a", "z"),
+            generation: 1,
+            conf_ver: 1,
+            replicas: (1..=3).map(member).collect(),
+            next_replica: ReplicaId(4),
+        };
+        let disks: Vec<Disk> = (1..=3).map(|node| Disk::new(node, node, omniscient.clone())).collect();
+        for disk in &disks {
+            let ops = vec![put_descriptor(&descriptor), put_applied(RANGE, Position::FIRST)];
+            disk.engine().write(ops).unwrap();
+            spoken.joins(disk.clone());
+        }
+        for disk in &disks[..2] {
+            let entries = vec![Entry { index: FIRST_INDEX + 1, term: 6, ..Entry::default() }];
+            let hard_state = Some(HardState { term: 6, ..HardState::default() });
+            let batch = LogBatch { groups: vec![GroupAppend { entries, hard_state, ..GroupAppend::new(RANGE) }] };
+            disk.log().append(batch, true).unwrap();
+        }
+        disks[0].settle();
+        (spoken, disks)
+    }
+
+    fn say(spoken: &Spoken, node: u64, body: RaftBody) -> Vec<String> {
+        let (range, to, from) = (RANGE, ReplicaId(node % 3 + 1), ReplicaId(node));
+        let messages = vec![RaftMessage { range, to, from, term: 6, body }];
+        let payload = quorate_storage::codec::encode(&messages).into();
+        spoken.says(PeerId(node), &Message { kind: quorate::node::RAFT_MESSAGE, payload });
+        spoken.take()
+    }
+
+    #[track_caller]
+    fn finds(found: &[String], what: &str) {
+        assert!(found.iter().any(|finding| finding.contains(what)), "not {what:?}: {found:?}");
+    }
+
+    #[test]
+    fn acknowledged_is_durable() {
+        let (spoken, disks) = cluster();
+        let acknowledge = |index| RaftBody::AppendReply { index, commit: 0, reject: None };
+        let vote = || RaftBody::VoteReply { pre: false, reject: false, commit: 0, commit_term: 0 };
+        let none = Vec::<String>::new();
+        assert_eq!(say(&spoken, 1, acknowledge(11)), none);
+        assert_eq!(say(&spoken, 1, vote()), none);
+        assert_eq!(say(&spoken, 3, acknowledge(FIRST_INDEX)), none, "the range began there");
+        finds(&say(&spoken, 1, acknowledge(12)), "n1 acknowledges entry 12");
+        finds(&say(&spoken, 2, acknowledge(11)), "n2 acknowledges entry 11");
+        finds(&say(&spoken, 2, vote()), "n2 votes in term 6");
+        let refuses = RaftBody::AppendReply { index: 11, commit: 0, reject: Some((10, 5)) };
+        assert_eq!(say(&spoken, 2, refuses), none);
+        disks[1].settle();
+        assert_eq!(say(&spoken, 2, acknowledge(11)), none);
+    }
+
+    #[test]
+    fn committed_is_durable_on_a_quorum() {
+        let (spoken, disks) = cluster();
+        let beat = |commit| RaftBody::Heartbeat { commit, round: None };
+        finds(&say(&spoken, 1, beat(11)), "durable on 1 of 3 voters");
+        disks[1].settle();
+        assert_eq!(say(&spoken, 1, beat(11)), Vec::<String>::new());
+        finds(&say(&spoken, 1, beat(12)), "durable on 0 of 3 voters");
+    }
+
+    #[test]
+    fn removed_replicas_are_silent() {
+        let (spoken, disks) = cluster();
+        disks[2].engine().write(vec![put_tombstone(RANGE, ReplicaId(4))]).unwrap();
+        finds(&say(&spoken, 3, RaftBody::TimeoutNow), "n3 has removed");
+        assert_eq!(say(&spoken, 1, RaftBody::TimeoutNow), Vec::<String>::new());
+    }
+
+    #[test]
+    fn no_id_is_given_out_twice() {
+        let (spoken, _) = cluster();
+        let give = |commits, first| {
+            let payload = codec::encode(&Ask { commits, ..Ask::default() });
+            let given = Allocation { read_id: TxnId(first - 1), first_commit: TxnId(first), catalog_id: TxnId(0) };
+            let question = Message { kind: kind::ORACLE, payload: payload.into() };
+            spoken.answers(PeerId(1), &question, &codec::encode(&Answer::Done(given)).into());
+            spoken.take()
+        };
+        assert_eq!(give(3, 10), Vec::<String>::new());
+        assert_eq!(give(0, 11), Vec::<String>::new(), "no commit ID was asked for");
+        assert_eq!(give(2, 13), Vec::<String>::new());
+        finds(&give(1, 12), "were given out");
+        finds(&give(9, 5), "were given out");
     }
 }
