@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+/// Output that nobody reads.
+const NOWHERE: &str = "/dev/null";
+
 /// Rows that a writer knows of.
 #[derive(Debug, Default)]
 struct Rows {
@@ -63,9 +66,10 @@ async fn check(server: &Server, rows: &Rows) {
     assert!(stray.is_empty(), "never acknowledged, and there: {stray:?}");
 }
 
-fn strace(inject: &str) -> Vec<String> {
-    let syncs = "fsync,fdatasync";
-    let words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={syncs}"), "-e"].map(str::to_owned);
+/// The words of a strace that does something to every sync, and tells `output` of it.
+pub fn strace(output: &Path, inject: &str) -> Vec<String> {
+    let (syncs, output) = ("fsync,fdatasync", output.display().to_string());
+    let words = ["strace", "-f", "-qq", "-o", &output, "-e", &format!("trace={syncs}"), "-e"].map(str::to_owned);
     words.into_iter().chain([format!("inject={syncs}:{inject}")]).collect()
 }
 
@@ -83,7 +87,7 @@ async fn a_crash_at_any_sync_point_loses_nothing() {
     for at in 1.. {
         let root = tempfile::tempdir().unwrap();
         let mut server = server(root.path());
-        server.start_under(&strace(&format!("signal=KILL:when={at}")), None);
+        server.start_under(&strace(NOWHERE.as_ref(), &format!("signal=KILL:when={at}")), None);
         let rows = write(&mut server, 5, 10).await;
         let crashed = rows.acknowledged.len() < 5;
         server.kill();
@@ -108,27 +112,32 @@ async fn a_failed_fsync_ends_the_server_and_loses_nothing() {
     server.start(None);
     server.answers().await;
     server.kill();
-    server.start_under(&strace("error=EIO:when=12+"), None);
+    server.start_under(&strace(NOWHERE.as_ref(), "error=EIO:when=12+"), None);
     let rows = write(&mut server, 1_000, 10).await;
     assert!(rows.acknowledged.len() < 1_000, "no fsync failed");
-    for _ in 0..100 {
-        if server.ended().is_some() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    let ended = server.ended().expect("it must end itself after a failed fsync");
+    let ended = server.ends().await;
     assert!(!ended.success(), "{}", server.log());
     server.start(None);
     check(&server, &rows).await;
 }
 
 /// A file system of its own, unmounted when dropped.
-struct Mount {
-    at: PathBuf,
+pub struct Mount {
+    /// Where it is mounted.
+    pub at: PathBuf,
 }
 
 impl Mount {
+    /// A file system in memory that holds so much.
+    pub fn tmpfs(at: PathBuf, size: &str) -> Option<Mount> {
+        Mount::new(at, &["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+    }
+
+    /// The file system in an image.
+    pub fn image(at: PathBuf, image: &Path) -> Option<Mount> {
+        Mount::new(at, &["-o", "loop", &image.display().to_string()])
+    }
+
     /// Mounts; a message if that cannot be done here.
     fn new(at: PathBuf, arguments: &[&str]) -> Option<Mount> {
         std::fs::create_dir_all(&at).unwrap();
@@ -147,10 +156,33 @@ impl Drop for Mount {
     }
 }
 
+/// Writes a file until the disk is full.
+pub fn fill(filler: &Path) {
+    let mut dd = Command::new("dd");
+    dd.args(["if=/dev/zero", "bs=64K"]).arg(format!("of={}", filler.display())).stderr(Stdio::null());
+    assert!(!dd.status().unwrap().success(), "the disk is not full");
+}
+
+/// An image with an empty XFS on it, below `root`; a message if that cannot be done here.
+pub fn make_xfs(root: &Path) -> Option<PathBuf> {
+    if !runs("xfs_io", &["-V"]) || !runs("mkfs.xfs", &["-V"]) {
+        return None;
+    }
+    let image = root.join("image");
+    std::fs::File::create(&image).unwrap().set_len(512 << 20).unwrap();
+    assert!(Command::new("mkfs.xfs").arg("-q").arg(&image).status().unwrap().success());
+    Some(image)
+}
+
+/// From now on nothing reaches the disk that is mounted there; what was not synced is lost.
+pub fn lose_power(at: &Path) {
+    assert!(Command::new("xfs_io").args(["-x", "-c", "shutdown"]).arg(at).status().unwrap().success());
+}
+
 #[tokio::test]
 async fn a_full_disk_loses_nothing() {
     let root = tempfile::tempdir().unwrap();
-    let Some(mount) = Mount::new(root.path().join("disk"), &["-t", "tmpfs", "-o", "size=96m", "tmpfs"]) else { return };
+    let Some(mount) = Mount::tmpfs(root.path().join("disk"), "96m") else { return };
     let mut server = server(&mount.at);
     server.start(None);
     server.answers().await;
@@ -171,26 +203,18 @@ async fn a_full_disk_loses_nothing() {
 #[tokio::test]
 async fn a_power_loss_loses_nothing() {
     let root = tempfile::tempdir().unwrap();
-    let image = root.path().join("image");
-    std::fs::File::create(&image).unwrap().set_len(512 << 20).unwrap();
-    if !runs("xfs_io", &["-V"]) || !runs("mkfs.xfs", &["-V"]) {
-        return;
-    }
-    let made = Command::new("mkfs.xfs").arg("-q").arg(&image).status().unwrap();
-    assert!(made.success());
-    let image = image.display().to_string();
+    let Some(image) = make_xfs(root.path()) else { return };
     for round in 0..3 {
-        let Some(mount) = Mount::new(root.path().join("disk"), &["-o", "loop", &image]) else { return };
+        let Some(mount) = Mount::image(root.path().join("disk"), &image) else { return };
         let mut server = Server::new(mount.at.join(format!("n{round}")), LOOPBACK);
         server.start(None);
         server.answers().await;
         let rows = write(&mut server, 200, 100).await;
         assert_eq!(rows.acknowledged.len(), 200, "{}", server.log());
-        let lost = Command::new("xfs_io").args(["-x", "-c", "shutdown"]).arg(&mount.at).status().unwrap();
-        assert!(lost.success());
+        lose_power(&mount.at);
         server.kill();
         drop(mount);
-        let mount = Mount::new(root.path().join("disk"), &["-o", "loop", &image]).unwrap();
+        let mount = Mount::image(root.path().join("disk"), &image).unwrap();
         server.start(None);
         check(&server, &rows).await;
         drop(server);

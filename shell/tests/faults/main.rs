@@ -4,15 +4,21 @@
 //!   kill       SIGKILL to whoever leads, again and again, under a bank
 //!   workloads  SIGKILL and SIGSTOP to anybody, under workloads of the simulator and their checkers
 //!   network    partitions, one-way cuts and loss (iptables, in a network namespace of its own), under the same workloads
-//!   disk       a crash at every sync point, failing fsyncs (strace); a full disk (tmpfs); power loss (XFS shutdown)
+//!   proxy      delay, reordering and duplicates (a proxy of our own between the nodes), likewise
+//!   member     one disk of three slow (strace), full (tmpfs), or without power (XFS shutdown), likewise
+//!   clock      wall clocks that jump, a clock that runs twice as fast (faketime), likewise
+//!   disk       one server: a crash at every sync point, failing fsyncs; a full disk; power loss
 //! ```
 //! What a machine cannot do (no root, a tool that is not installed) is skipped, with a message.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod clock;
 mod disk;
 mod kill;
+mod member;
 mod network;
+mod proxy;
 mod servers;
 mod workloads;
 

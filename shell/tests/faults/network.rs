@@ -28,6 +28,7 @@ fn workloads_hold_while_the_network_is_cut() {
     let ran = command.output().unwrap();
     let text = [ran.stdout, ran.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
     assert!(ran.status.success() && text.contains("1 passed"), "{text}");
+    text.lines().filter(|line| line.contains(" committed, ")).for_each(|line| println!("{line}"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -39,7 +40,7 @@ async fn cuts_in_a_namespace() {
     }
     let mut cluster = Cluster::start(ADDRESSES).await;
     for name in ["list-append", "register", "bank", "long-fork"] {
-        play(&mut cluster, name, cut).await;
+        play(&mut cluster, name, "links cut", cut).await;
     }
 }
 

@@ -1,9 +1,9 @@
 //! Real `quorate start` processes on directories of their own: started, killed, paused, started under another program.
 
 use quorate_bench::target::{Postgres, Protocol, Target};
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -16,6 +16,10 @@ pub struct Server {
     pub directory: PathBuf,
     /// Its IP address.
     pub ip: String,
+    /// Where others are told that it is, if not where it listens.
+    pub advertise: Option<SocketAddr>,
+    /// The program that it runs under, if any.
+    pub under: Vec<String>,
     sql: u16,
     node: u16,
     process: Option<Child>,
@@ -26,7 +30,7 @@ impl Server {
     pub fn new(directory: PathBuf, ip: &str) -> Server {
         let sql = TcpListener::bind((ip, 0)).unwrap().local_addr().unwrap().port();
         let node = UdpSocket::bind((ip, 0)).unwrap().local_addr().unwrap().port();
-        Server { directory, ip: ip.to_owned(), sql, node, process: None }
+        Server { directory, ip: ip.to_owned(), advertise: None, under: Vec::new(), sql, node, process: None }
     }
 
     /// Where clients connect.
@@ -34,9 +38,14 @@ impl Server {
         format!("postgres://root@{}:{}/postgres?connect_timeout=2", self.ip, self.sql)
     }
 
+    /// Where it listens for nodes.
+    pub fn node_address(&self) -> SocketAddr {
+        SocketAddr::new(self.ip.parse().unwrap(), self.node)
+    }
+
     /// Starts it; with a token, it joins a cluster.
     pub fn start(&mut self, join: Option<&str>) {
-        self.start_under(&[], join);
+        self.start_under(&self.under.clone(), join);
     }
 
     /// Starts it as the last argument of another program.
@@ -46,7 +55,10 @@ impl Server {
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).arg(&self.directory);
         command.arg("--sql-addr").arg(format!("{}:{}", self.ip, self.sql));
-        command.arg("--node-addr").arg(format!("{}:{}", self.ip, self.node));
+        command.arg("--node-addr").arg(self.node_address().to_string());
+        if let Some(address) = self.advertise {
+            command.arg("--advertise").arg(address.to_string());
+        }
         if let Some(token) = join {
             command.arg("--join").arg(token);
         }
@@ -82,6 +94,22 @@ impl Server {
         }
     }
 
+    /// The number of its process, which must have been started.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
+    }
+
+    /// Waits until it ends itself.
+    pub async fn ends(&mut self) -> ExitStatus {
+        for _ in 0..200 {
+            if let Some(ended) = self.ended() {
+                return ended;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("it must end itself:\n{}", self.log());
+    }
+
     /// How it ended, if it has ended by itself.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.process.as_mut()?.try_wait().unwrap()
@@ -113,19 +141,29 @@ pub fn postgres(urls: Vec<String>) -> Postgres {
     Postgres { urls, protocol: Protocol::Prepared }
 }
 
+/// Three servers, not running yet, on directories below `root`.
+pub fn three(root: &Path, addresses: [&str; 3]) -> Vec<Server> {
+    let server = |(at, ip)| Server::new(root.join(format!("n{}", at + 1)), ip);
+    addresses.into_iter().enumerate().map(server).collect()
+}
+
 /// Three servers of one cluster.
 pub struct Cluster {
     /// The servers.
     pub servers: Vec<Server>,
-    _root: tempfile::TempDir,
+    _root: Option<tempfile::TempDir>,
 }
 
 impl Cluster {
-    /// Starts three servers and waits until every range has three replicas.
+    /// Starts three servers on directories that vanish with the cluster; see [`Cluster::of`].
     pub async fn start(addresses: [&str; 3]) -> Cluster {
         let root = tempfile::tempdir().unwrap();
-        let server = |(at, ip)| Server::new(root.path().join(format!("n{}", at + 1)), ip);
-        let mut servers: Vec<Server> = addresses.into_iter().enumerate().map(server).collect();
+        let servers = three(root.path(), addresses);
+        Cluster { _root: Some(root), ..Cluster::of(servers).await }
+    }
+
+    /// Starts three servers and waits until every range has three replicas.
+    pub async fn of(mut servers: Vec<Server>) -> Cluster {
         servers[0].start(None);
         servers[0].answers().await;
         for at in 1..3 {
@@ -140,7 +178,7 @@ impl Cluster {
             servers[at].start(Some(token));
             servers[at].answers().await;
         }
-        let cluster = Cluster { servers, _root: root };
+        let cluster = Cluster { servers, _root: None };
         cluster.replicated().await;
         cluster
     }

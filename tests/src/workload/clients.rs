@@ -18,6 +18,8 @@ pub struct Clients {
     left: AtomicU64,
     think: Duration,
     began: Instant,
+    /// How many transactions ended in each way.
+    outcomes: [AtomicU64; 3],
 }
 
 /// How a transaction ended, as its client knows.
@@ -39,20 +41,31 @@ pub struct Client {
     pub rng: StdRng,
     target: Arc<dyn Target>,
     connection: Option<Box<dyn Connection>>,
-    began: Instant,
+    all: Arc<Clients>,
 }
 
 impl Clients {
     /// Clients that will try `steps` transactions all together, with pauses of up to `think`.
     #[must_use]
     pub fn new(steps: u64, think: Duration) -> Clients {
-        Clients { left: AtomicU64::new(steps), think, began: Instant::now() }
+        Clients { left: AtomicU64::new(steps), think, began: Instant::now(), outcomes: Default::default() }
+    }
+
+    /// No client begins another transaction.
+    pub fn stop(&self) {
+        self.left.store(0, Ordering::Relaxed);
+    }
+
+    /// How many transactions have ended in this way.
+    #[must_use]
+    pub fn ended(&self, outcome: Outcome) -> u64 {
+        self.outcomes[outcome as usize].load(Ordering::Relaxed)
     }
 
     /// Client `at`, from its first transaction to its last.
     pub async fn client(self: Arc<Self>, at: usize, seed: u64, target: Arc<dyn Target>, workload: Arc<dyn Workload>) {
         let rng = StdRng::seed_from_u64(seed);
-        let mut client = Client { process: at as u64, rng, target, connection: None, began: self.began };
+        let mut client = Client { process: at as u64, rng, target, connection: None, all: self.clone() };
         let next = |left: u64| left.checked_sub(1);
         while self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok() {
             client.connect().await;
@@ -69,7 +82,7 @@ impl Client {
     /// Virtual microseconds since the clients began.
     #[must_use]
     pub fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+        u64::try_from(self.all.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     async fn connect(&mut self) {
@@ -111,7 +124,7 @@ impl Client {
 
     /// Ends a transaction whose statements gave `done`: commits, or rolls back.
     pub async fn end<T>(&mut self, done: Result<T, TargetError>) -> (Option<T>, Outcome) {
-        match done {
+        let (value, outcome) = match done {
             Ok(value) => match self.query("COMMIT").await {
                 Ok(_) => (Some(value), Outcome::Committed),
                 Err(error) => (Some(value), self.failed(&error).await),
@@ -121,7 +134,13 @@ impl Client {
                 self.failed(&error).await;
                 (None, Outcome::Aborted)
             }
-        }
+        };
+        self.count(outcome);
+        (value, outcome)
+    }
+
+    fn count(&self, outcome: Outcome) {
+        self.all.outcomes[outcome as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// The outcome of a single statement, or of a COMMIT, that failed. The connection is usable afterwards, or dropped.
@@ -142,9 +161,11 @@ impl Client {
 
     /// A single statement, and how it ended.
     pub async fn single(&mut self, sql: &str) -> (Option<Vec<Row>>, Outcome) {
-        match self.query(sql).await {
+        let (rows, outcome) = match self.query(sql).await {
             Ok(rows) => (Some(rows), Outcome::Committed),
             Err(error) => (None, self.failed(&error).await),
-        }
+        };
+        self.count(outcome);
+        (rows, outcome)
     }
 }
