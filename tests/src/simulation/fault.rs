@@ -86,6 +86,21 @@ impl Kind {
         Kind::Split,
     ];
 
+    /// The kinds of the first plans, before nodes were killed at steps of a commit: seeds that found something then find it
+    /// with these.
+    pub const FIRST: [Kind; 19] = {
+        let mut kinds = [Kind::Partition; 19];
+        let (mut from, mut to) = (0, 0);
+        while from < Kind::ALL.len() {
+            if !matches!(Kind::ALL[from], Kind::GatewayKill | Kind::ParticipantKill) {
+                kinds[to] = Kind::ALL[from];
+                to += 1;
+            }
+            from += 1;
+        }
+        kinds
+    };
+
     /// Its name on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
