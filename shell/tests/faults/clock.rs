@@ -1,76 +1,113 @@
-//! Clocks that are wrong: the wall clocks of two servers jump by an hour, forth and back, and the third server lives twice
-//! as fast as the others.
+//! Clocks that are wrong, jump and run at other rates (faketime), under workloads.
 //!
-//! The library of `faketime` stands between a server and its clocks. Jumps leave the monotonic clock alone, as jumps do.
+//! ```text
+//!   jump   the wall clock of a server that runs: hours ahead, an hour behind; its monotonic clock stays right
+//!   rate   a server starts again with both clocks twice or half as fast, and its wall clock elsewhere
+//! ```
+//! No clock is set right again: at the end all three are wrong. A monotonic clock never jumps, for no kernel lets it.
+//!
+//! Not further behind than an hour: certificates begin an hour before they are made, and who is earlier refuses them.
 
 use crate::runs;
 use crate::servers::{Cluster, LOOPBACK, Server, postgres, three};
 use crate::workloads::play;
 use quorate_bench::target::Target;
-use rand::RngExt;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Where the library of `faketime` is.
+const HOUR: f64 = 3_600.0;
+/// How far a clock may be from where it was put, in seconds: faketime looks at its file every second.
+const NEAR: f64 = 20.0;
+
+/// Whether there is faketime; a message if not.
+fn fakes() -> bool {
+    runs("faketime", &["-m", "-f", "+10s", "true"])
+}
+
+/// Where the library of faketime is, which stands between a program and its clocks.
 fn library() -> String {
-    let listed = Command::new("faketime").args(["-f", "+0", "env"]).output().unwrap();
+    let listed = Command::new("faketime").args(["-m", "-f", "+0", "env"]).output().unwrap();
     let text = String::from_utf8(listed.stdout).unwrap();
-    let found = text.lines().find_map(|line| line.strip_prefix("LD_PRELOAD="));
+    let found = text.lines().find(|line| line.starts_with("LD_PRELOAD="));
     found.unwrap_or_else(|| panic!("faketime preloads nothing: {text}")).to_owned()
 }
 
-/// The file that says how wrong the wall clock of a server is.
-fn clock_of(server: &Server) -> PathBuf {
-    server.directory.with_extension("clock")
+/// What the clock of a server says, in seconds after what it should say.
+async fn ahead(server: &Server) -> f64 {
+    let mut connection = postgres(vec![server.url()]).connect(0).await.unwrap();
+    let rows = connection.query("SELECT extract(epoch FROM now())::float8").await.unwrap();
+    rows[0][0].float() - SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
-/// What the wall clock of a server shows, in seconds.
-async fn seconds(server: &Server) -> i64 {
+/// How many seconds of its timers pass in one.
+async fn rate(server: &Server) -> f64 {
     let mut connection = postgres(vec![server.url()]).connect(0).await.unwrap();
-    let rows = connection.query("SELECT extract(epoch FROM clock_timestamp())::int8 AS seconds").await.unwrap();
-    rows[0][0].int()
+    let began = Instant::now();
+    connection.query("SELECT pg_sleep(2)").await.unwrap();
+    2.0 / began.elapsed().as_secs_f64()
+}
+
+/// The file that says how far the clock of a server is ahead.
+fn offset_file(server: &Server) -> PathBuf {
+    server.directory.with_extension("offset")
+}
+
+fn set_offset(server: &Server, seconds: f64) {
+    std::fs::write(offset_file(server), format!("{seconds:+}")).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn workloads_hold_while_clocks_are_wrong() {
-    if !runs("faketime", &["-f", "+0", "true"]) {
+async fn workloads_hold_while_clocks_jump() {
+    if !fakes() {
         return;
     }
     let root = tempfile::tempdir().unwrap();
-    let mut servers = three(root.path(), [LOOPBACK; 3]);
     let library = library();
-    for server in &mut servers[..2] {
-        std::fs::write(clock_of(server), "+0").unwrap();
-        let file = clock_of(server);
-        let words = [
-            "env".to_owned(),
-            format!("LD_PRELOAD={library}"),
-            format!("FAKETIME_TIMESTAMP_FILE={}", file.display()),
-            "FAKETIME_NO_CACHE=1".to_owned(),
-            "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),
-        ];
-        server.under = words.to_vec();
+    let mut servers = three(root.path(), [LOOPBACK; 3]);
+    for server in &mut servers {
+        set_offset(server, 0.0);
+        let file = format!("FAKETIME_TIMESTAMP_FILE={}", offset_file(server).display());
+        let words = ["env", &library, &file, "FAKETIME_CACHE_DURATION=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"];
+        server.under = words.map(str::to_owned).to_vec();
     }
-    servers[2].under = ["faketime", "-f", "+0 x2"].map(str::to_owned).to_vec();
     let mut cluster = Cluster::of(servers).await;
-    for name in ["list-append", "register", "sequential"] {
-        play(&mut cluster, name, "a clock an hour wrong", async |cluster, rng| {
-            let at = rng.random_range(0..2);
-            let (wrong, right) = (&cluster.servers[at], &cluster.servers[1 - at]);
-            let jump = if rng.random_bool(0.5) { 3600 } else { -3600 };
-            std::fs::write(clock_of(wrong), format!("{jump:+}")).unwrap();
-            let difference = seconds(wrong).await - seconds(right).await;
-            assert!((difference - jump).abs() < 60, "its clock shows {difference} s more");
-            tokio::time::sleep(Duration::from_millis(rng.random_range(200..2_000))).await;
-            std::fs::write(clock_of(wrong), "+0").unwrap();
+    let mut jumps = [(0, HOUR), (1, -HOUR), (2, 24.0 * HOUR), (0, -HOUR)].into_iter().cycle();
+    for name in ["list-append", "bank"] {
+        play(&mut cluster, name, "a clock jumped", async |cluster, _| {
+            let (victim, offset) = jumps.next().unwrap();
+            let server = &cluster.servers[victim];
+            set_offset(server, offset);
+            tokio::time::sleep(Duration::from_millis(2_500)).await;
+            let ahead = ahead(server).await;
+            assert!((ahead - offset).abs() < NEAR, "{ahead} s ahead, not {offset}");
         })
         .await;
     }
-    let began = (seconds(&cluster.servers[2]).await, seconds(&cluster.servers[0]).await);
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    let fast = seconds(&cluster.servers[2]).await - began.0;
-    let normal = seconds(&cluster.servers[0]).await - began.1;
-    assert!(fast >= normal + 2, "{fast} s passed on the fast server, {normal} s on another");
-    drop(cluster);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workloads_hold_while_clocks_run_at_other_rates() {
+    if !fakes() {
+        return;
+    }
+    let mut cluster = Cluster::start([LOOPBACK; 3]).await;
+    let clocks =
+        [("+10s x2", 10.0, 2.0), ("-1h x0.5", -HOUR, 0.5), ("+1h x2", HOUR, 2.0), ("-30m x0.5", -HOUR / 2.0, 0.5)];
+    let (mut clocks, mut victims) = (clocks.into_iter().cycle(), (0..3).cycle());
+    for name in ["register", "bank"] {
+        play(&mut cluster, name, "a server started with another clock", async |cluster, _| {
+            let (clock, offset, fast) = clocks.next().unwrap();
+            let server = &mut cluster.servers[victims.next().unwrap()];
+            server.kill();
+            server.under = ["faketime", "-m", "-f", clock].map(str::to_owned).to_vec();
+            server.start(None);
+            server.answers().await;
+            let ahead = ahead(server).await;
+            assert!((ahead - offset).abs() < NEAR, "{ahead} s ahead, not {offset}");
+            let rate = rate(server).await;
+            assert!((rate / fast - 1.0).abs() < 0.3, "{rate} times as fast, not {fast}");
+        })
+        .await;
+    }
 }

@@ -6,12 +6,16 @@
 //!   network    partitions, one-way cuts and loss (iptables, in a network namespace of its own), under the same workloads
 //!   proxy      delay, reordering and duplicates (a proxy of our own between the nodes), likewise
 //!   member     one disk of three slow (strace), full (tmpfs), or without power (XFS shutdown), likewise
-//!   clock      wall clocks that jump, a clock that runs twice as fast (faketime), likewise
+//!   clock      wall clocks that jump, clocks that run twice or half as fast (faketime), likewise
 //!   disk       one server: a crash at every sync point, failing fsyncs; a full disk; power loss
 //! ```
 //! What a machine cannot do (no root, a tool that is not installed) is skipped, with a message.
+//!
+//! Every test prints a line per workload: what was committed, what was done to it, what came of it. They are shown by
+//! `cargo test -p quorate-cli --test faults -- --nocapture`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![allow(clippy::disallowed_methods, reason = "real processes live by the real clock")]
 
 mod clock;
 mod disk;

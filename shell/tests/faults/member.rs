@@ -44,9 +44,9 @@ async fn slow_down(server: &Server) {
 }
 
 /// A cluster whose first server lives on a disk of its own.
-async fn start(root: &Path, disk: &Mount) -> Cluster {
+async fn start(root: &Path, disk: &Path) -> Cluster {
     let mut servers = three(root, [LOOPBACK; 3]);
-    servers[0] = Server::new(disk.at.join("n1"), LOOPBACK);
+    servers[0] = Server::new(disk.join("n1"), LOOPBACK);
     Cluster::of(servers).await
 }
 
@@ -54,7 +54,7 @@ async fn start(root: &Path, disk: &Mount) -> Cluster {
 async fn workloads_hold_while_a_disk_is_full() {
     let root = tempfile::tempdir().unwrap();
     let Some(disk) = Mount::tmpfs(root.path().join("disk"), "192m") else { return };
-    let mut cluster = start(root.path(), &disk).await;
+    let mut cluster = start(root.path(), &disk.at).await;
     for name in ["bank", "set"] {
         play(&mut cluster, name, "a disk full", async |cluster, _| {
             let server = &mut cluster.servers[0];
@@ -68,7 +68,6 @@ async fn workloads_hold_while_a_disk_is_full() {
         })
         .await;
     }
-    drop(cluster);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,9 +75,11 @@ async fn workloads_hold_while_a_disk_loses_power() {
     let root = tempfile::tempdir().unwrap();
     let Some(image) = make_xfs(root.path()) else { return };
     let at = root.path().join("disk");
-    let Some(disk) = Mount::image(at.clone(), &image) else { return };
-    let mut cluster = start(root.path(), &disk).await;
-    let mut disk = Some(disk);
+    let mut disk = Mount::image(at.clone(), &image);
+    if disk.is_none() {
+        return;
+    }
+    let mut cluster = start(root.path(), &at).await;
     for name in ["bank", "set"] {
         play(&mut cluster, name, "a disk without power", async |cluster, _| {
             let server = &mut cluster.servers[0];
@@ -90,11 +91,11 @@ async fn workloads_hold_while_a_disk_loses_power() {
             server.kill();
             drop(disk.take());
             disk = Mount::image(at.clone(), &image);
+            assert!(disk.is_some());
             assert_eq!(std::fs::read_to_string(&unsynced).unwrap_or_default(), "", "no power was lost");
             server.start(None);
             server.answers().await;
         })
         .await;
     }
-    drop((cluster, disk));
 }

@@ -11,7 +11,7 @@ use crate::servers::{Cluster, LOOPBACK, three};
 use crate::workloads::play;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use std::collections::BTreeMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -140,12 +140,15 @@ async fn run_front(network: Arc<Network>, front: Arc<UdpSocket>, server: SocketA
     let mut bytes = vec![0; LONGEST];
     loop {
         let (length, peer) = front.recv_from(&mut bytes).await.unwrap();
-        if !ways.contains_key(&peer) {
-            let stands_for_peer = bind().await;
-            tokio::spawn(carry_answers(stands_for_peer.clone(), Way::new(&network, &front, peer)));
-            ways.insert(peer, Way::new(&network, &stands_for_peer, server));
-        }
-        ways[&peer].carry(&bytes[..length]).await;
+        let way = match ways.entry(peer) {
+            Entry::Occupied(way) => way.into_mut(),
+            Entry::Vacant(none) => {
+                let stands_for_peer = bind().await;
+                tokio::spawn(carry_answers(stands_for_peer.clone(), Way::new(&network, &front, peer)));
+                none.insert(Way::new(&network, &stands_for_peer, server))
+            }
+        };
+        way.carry(&bytes[..length]).await;
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 /// Where servers listen that need no addresses of their own.
@@ -18,7 +19,7 @@ pub struct Server {
     pub ip: String,
     /// Where others are told that it is, if not where it listens.
     pub advertise: Option<SocketAddr>,
-    /// The program that it runs under, if any.
+    /// The program that starts it, with arguments, if it is not started directly.
     pub under: Vec<String>,
     sql: u16,
     node: u16,
@@ -28,8 +29,7 @@ pub struct Server {
 impl Server {
     /// A server that is not running yet, on ports of its own.
     pub fn new(directory: PathBuf, ip: &str) -> Server {
-        let sql = TcpListener::bind((ip, 0)).unwrap().local_addr().unwrap().port();
-        let node = UdpSocket::bind((ip, 0)).unwrap().local_addr().unwrap().port();
+        let (sql, node) = (free_port(ip), free_port(ip));
         Server { directory, ip: ip.to_owned(), advertise: None, under: Vec::new(), sql, node, process: None }
     }
 
@@ -91,6 +91,10 @@ impl Server {
         self.signal("KILL");
         if let Some(mut process) = self.process.take() {
             process.wait().unwrap();
+            // Under another program it is no child of ours.
+            while runs_in_group(process.id()) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
     }
 
@@ -134,6 +138,33 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Whether a thread of a process group still runs, and may hold files and ports.
+fn runs_in_group(group: u32) -> bool {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let threads =
+        processes.filter_map(|process| std::fs::read_dir(process.path().join("task")).ok()).flatten().flatten();
+    threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok()).any(|stat| {
+        // After the name, in brackets: state, parent, group.
+        let mut words = stat.rsplit(')').next().unwrap().split_whitespace();
+        let dead = words.next().is_none_or(|state| ["Z", "X"].contains(&state));
+        !dead && words.nth(1) == Some(&group.to_string())
+    })
+}
+
+/// A port that nobody uses at `ip`: below those that the system gives to whoever connects, so that it stays free while
+/// its server is down.
+fn free_port(ip: &str) -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 10_000 + std::process::id() % 10_000;
+    for _ in 0..10_000 {
+        let port = first as u16 + NEXT.fetch_add(1, Ordering::Relaxed) % 10_000;
+        if TcpListener::bind((ip, port)).is_ok() && UdpSocket::bind((ip, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free at {ip}");
 }
 
 /// A target of these servers.
