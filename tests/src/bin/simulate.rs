@@ -48,7 +48,7 @@ struct Arguments {
     #[arg(long, value_delimiter = ',')]
     without: Vec<usize>,
     /// Plant this bug (its name, or a number that counts the bugs round); exit code 0 if the first seeds find it: as many
-    /// as are stated for it, beginning with the first of --seeds.
+    /// as are stated for it, beginning with the first of --seeds, or its own seed if that is the only one known to.
     #[arg(long)]
     mutation: Option<String>,
     /// Runs at the same time.
@@ -112,18 +112,20 @@ fn plans(arguments: &Arguments) -> Result<Vec<Plan>, String> {
     };
     let mutation = arguments.mutation.as_deref().map(mutation_named).transpose()?;
     if let Some(mutation) = mutation {
-        println!("planted: {}, {}; to be found within {} seeds", mutation.name, mutation.what, mutation.within);
-        seeds.end = seeds.start + mutation.within;
+        seeds = mutation.within.map_or(mutation.seed..mutation.seed + 1, |within| seeds.start..seeds.start + within);
+        let (name, what, most) = (mutation.name, mutation.what, seeds.end - seeds.start);
+        println!("planted: {name}, {what}; to be found within {most} seeds, from {} on", seeds.start);
     }
     let workloads: Vec<&'static str> = match (arguments.workload.as_str(), mutation) {
         ("all", Some(mutation)) => vec![mutation.workload],
         ("all", None) => workload::NAMES.to_vec(),
         (names, _) => names.split(',').map(workload_named).collect::<Result<_, _>>()?,
     };
-    let kinds: Vec<Kind> = match arguments.faults.as_str() {
-        "all" => Kind::ALL.to_vec(),
-        "none" => Vec::new(),
-        names => names
+    let kinds: Vec<Kind> = match (arguments.faults.as_str(), mutation) {
+        ("all", Some(mutation)) if mutation.within.is_none() => mutation.kinds.to_vec(),
+        ("all", _) => Kind::ALL.to_vec(),
+        ("none", _) => Vec::new(),
+        (names, _) => names
             .split(',')
             .map(|name| {
                 let known = || Kind::ALL.map(Kind::name).join(", ");

@@ -15,8 +15,9 @@ pub struct Mutation {
     pub seed: u64,
     /// And with faults of which kinds.
     pub kinds: &'static [Kind],
-    /// Within how many seeds, whichever is the first, the workload finds it.
-    pub within: u64,
+    /// Within how many seeds, whichever is the first, the workload finds it with all faults; `None` if only that one seed
+    /// is known to.
+    pub within: Option<u64>,
 }
 
 /// All of them.
@@ -27,7 +28,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "list-append",
         seed: 1,
         kinds: &Kind::FIRST,
-        within: 200,
+        within: Some(200),
     },
     Mutation {
         name: "split-unpersisted",
@@ -35,7 +36,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "skew",
         seed: 550,
         kinds: &Kind::FIRST,
-        within: 10_000,
+        within: Some(10_000),
     },
     Mutation {
         name: "known-image-unanswered",
@@ -43,7 +44,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "set",
         seed: 1761,
         kinds: &Kind::FIRST,
-        within: 20_000,
+        within: Some(20_000),
     },
     Mutation {
         name: "leads-unasked",
@@ -51,7 +52,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "set",
         seed: 1761,
         kinds: &Kind::FIRST,
-        within: 20_000,
+        within: None,
     },
     Mutation {
         name: "floor-ignored",
@@ -59,7 +60,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "skew",
         seed: 462,
         kinds: &Kind::FIRST,
-        within: 200,
+        within: Some(200),
     },
     Mutation {
         name: "oracle-unconfirmed",
@@ -67,7 +68,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "bank",
         seed: 0,
         kinds: &Kind::FIRST,
-        within: 200,
+        within: Some(200),
     },
     Mutation {
         name: "read-unconfirmed",
@@ -75,7 +76,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "counter",
         seed: 175,
         kinds: &Kind::FIRST,
-        within: 2_000,
+        within: Some(2_000),
     },
     Mutation {
         name: "promise-forgotten",
@@ -83,7 +84,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "list-append",
         seed: 1,
         kinds: &Kind::FIRST,
-        within: 200,
+        within: Some(200),
     },
     Mutation {
         name: "refresh-unchecked",
@@ -91,7 +92,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "list-append",
         seed: 1,
         kinds: &Kind::FIRST,
-        within: 200,
+        within: Some(200),
     },
     Mutation {
         name: "intents-unseen",
@@ -99,7 +100,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "list-append",
         seed: 1,
         kinds: &Kind::FIRST,
-        within: 200,
+        within: Some(200),
     },
     Mutation {
         name: "late-locks",
@@ -107,7 +108,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "list-append",
         seed: 1,
         kinds: &Kind::FIRST,
-        within: 200,
+        within: Some(200),
     },
     Mutation {
         name: "generation-unchecked",
@@ -115,7 +116,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "tpcc",
         seed: 35,
         kinds: &Kind::FIRST,
-        within: 1_000,
+        within: Some(1_000),
     },
     Mutation {
         name: "guards-unchecked",
@@ -123,7 +124,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "list-append",
         seed: 1429,
         kinds: &Kind::FIRST,
-        within: 4_000,
+        within: Some(4_000),
     },
     Mutation {
         name: "applied-apart",
@@ -131,7 +132,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "bank",
         seed: 0,
         kinds: &Kind::FIRST,
-        within: 200,
+        within: Some(200),
     },
     Mutation {
         name: "checkpoint-unpersisted",
@@ -139,7 +140,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "bank",
         seed: 0,
         kinds: &Kind::FIRST,
-        within: 200,
+        within: Some(200),
     },
     Mutation {
         name: "fsync-failure-ignored",
@@ -147,7 +148,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "list-append",
         seed: 217,
         kinds: &Kind::FIRST,
-        within: 2_000,
+        within: Some(2_000),
     },
     Mutation {
         name: "decided-without-quorum",
@@ -155,7 +156,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "index",
         seed: 70,
         kinds: &Kind::FIRST,
-        within: 200,
+        within: Some(200),
     },
     Mutation {
         name: "fence-ignored",
@@ -163,7 +164,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "skew",
         seed: 474,
         kinds: &Kind::FIRST,
-        within: 8_000,
+        within: Some(8_000),
     },
     Mutation {
         name: "replay-refused",
@@ -171,7 +172,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "index",
         seed: 106,
         kinds: &Kind::FIRST,
-        within: 4_000,
+        within: Some(4_000),
     },
     Mutation {
         name: "base-unchecked",
@@ -179,7 +180,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "unique",
         seed: 9,
         kinds: &Kind::FIRST,
-        within: 200,
+        within: Some(200),
     },
     Mutation {
         name: "commit-unrefreshed",
@@ -187,7 +188,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "list-append",
         seed: 1,
         kinds: &Kind::FIRST,
-        within: 200,
+        within: Some(200),
     },
     Mutation {
         name: "recovery-rejuvenates",
@@ -195,7 +196,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "list-append",
         seed: 102_877,
         kinds: &Kind::ALL,
-        within: 4_000,
+        within: Some(4_000),
     },
     Mutation {
         name: "latches-unseen",
@@ -203,7 +204,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "counter",
         seed: 4,
         kinds: &Kind::FIRST,
-        within: 200,
+        within: Some(200),
     },
     Mutation {
         name: "intents-unloaded",
@@ -211,7 +212,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "bank",
         seed: 0,
         kinds: &Kind::FIRST,
-        within: 200,
+        within: Some(200),
     },
     Mutation {
         name: "limit-unwritten",
@@ -219,7 +220,7 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "bank",
         seed: 0,
         kinds: &Kind::FIRST,
-        within: 200,
+        within: Some(200),
     },
     Mutation {
         name: "deletions-unseen",
@@ -227,6 +228,6 @@ pub const MUTATIONS: &[Mutation] = &[
         workload: "index",
         seed: 10,
         kinds: &Kind::FIRST,
-        within: 200,
+        within: Some(200),
     },
 ];
