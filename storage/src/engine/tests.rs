@@ -339,3 +339,35 @@ fn a_cut_journal_behind_a_flushed_keyspace_is_damage() {
     let Err(Error::Damaged(text)) = read_all(&path) else { panic!("half a journal was accepted") };
     assert!(text.ends_with("ends before the tables of keyspace data"), "{text}");
 }
+
+/// A full disk, or a crash, may leave the last batch of the journal with any first part of its bytes, and zeros after it.
+#[test]
+fn a_journal_that_ends_in_zeros_loses_the_torn_batch_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("engine");
+    let write = |engine: &DiskEngine, i: u8| {
+        engine.write(vec![put(Keyspace::Data, [i], "a value"), put(Keyspace::Lock, [i], "an intent")]).unwrap();
+    };
+    let end = || {
+        let bytes = std::fs::read(path.join("0.jnl")).unwrap();
+        bytes.iter().rposition(|&byte| byte != 0).unwrap() + 1
+    };
+    let engine = disk(&path);
+    (0..5).for_each(|i| write(&engine, i));
+    drop(engine);
+    let (kept, before) = (end(), read_all(&path).unwrap());
+    let engine = disk(&path);
+    write(&engine, 5);
+    drop(engine);
+    let (written, whole) = (end(), contents(&path));
+    assert_eq!(read_all(&path).unwrap().len(), 6);
+    for torn in kept..written {
+        restore(&path, &whole);
+        let journal = path.join("0.jnl");
+        let mut bytes = std::fs::read(&journal).unwrap();
+        bytes[torn..].fill(0);
+        std::fs::write(&journal, bytes).unwrap();
+        let found = read_all(&path).unwrap_or_else(|error| panic!("torn at {torn} of {kept}..{written}: {error}"));
+        assert_eq!(found, before, "torn at {torn} of {kept}..{written}");
+    }
+}
