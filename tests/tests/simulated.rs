@@ -34,6 +34,9 @@ fn a_seed_decides_everything_that_happens() {
         assert_eq!(one.hash, two.hash, "seed {seed}");
         assert_eq!(one.messages, two.messages, "seed {seed}");
     }
+    let told = check(&Plan { tells: true, ..plan(0, &Kind::ALL) });
+    assert_eq!(told.hash, check(&plan(0, &Kind::ALL)).hash, "a story changes nothing");
+    assert!(told.story.iter().any(|line| line.contains("register")), "it tells what registers held");
     assert_ne!(check(&plan(0, &[])).hash, check(&plan(10, &[])).hash);
 }
 

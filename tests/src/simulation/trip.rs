@@ -78,3 +78,33 @@ fn commits(request: &Message) -> bool {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_storage::RangeId;
+    use quorate_txn::Attempt;
+    use quorate_txn::api::RecordKey;
+
+    fn request(request: Request) -> Message {
+        let payload = quorate_net::codec::encode(&RangeRequest { range: RangeId(4), generation: 1, request }).into();
+        Message { kind: kind::RANGE, payload }
+    }
+
+    #[test]
+    fn it_fires_at_its_step_of_a_commit_on_its_side_of_its_node() {
+        let attempt = Attempt { gateway: 1, incarnation: 1, counter: 1 };
+        let step = request(Request::DoAbort { record: RecordKey { part_key: b"k".to_vec(), attempt } });
+        let other = request(Request::Unlock { attempt });
+        let mut trips = Trips::default();
+        let mut fired = trips.wait(PeerId(2), Side::Receives, 1);
+        trips.passes(PeerId(2), Side::Receives, &step);
+        for (node, side, message) in [(1, Side::Receives, &step), (2, Side::Sends, &step), (2, Side::Receives, &other)]
+        {
+            trips.passes(PeerId(node), side, message);
+        }
+        assert_eq!(fired.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+        trips.passes(PeerId(2), Side::Receives, &step);
+        assert_eq!(fired.try_recv(), Ok(()));
+    }
+}
