@@ -229,7 +229,11 @@ fn summary(totals: &Totals, arguments: &Arguments, clock: &Runtime, began: Insta
     let real = (clock.now() - began).as_secs_f64();
     let [committed, aborted, unknown] = totals.transactions;
     let virtual_s = totals.virtual_time.as_secs_f64();
-    let verdict = if totals.failures.is_empty() { "no violation" } else { "VIOLATED" };
+    let verdict = match (totals.failures.is_empty(), arguments.mutation.is_some()) {
+        (true, _) => "no violation",
+        (false, false) => "VIOLATED",
+        (false, true) => "the planted bug was found",
+    };
     let mut out = std::io::stdout().lock();
     // Nobody reads any more: the exit code still tells.
     let _ = if arguments.jsonl {

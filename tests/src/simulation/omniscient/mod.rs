@@ -18,8 +18,8 @@ use self::registers::Registers;
 use self::replicas::Replicas;
 use super::trace::Trace;
 use parking_lot::Mutex;
+use quorate_storage::Op;
 use quorate_storage::engine::MemoryEngine;
-use quorate_storage::{Error, Op};
 pub use spoken::Spoken;
 
 /// Findings of one part beyond this many are left out.
@@ -49,11 +49,8 @@ impl Omniscient {
     }
 
     /// Node `node` has lost what its engine had not made durable; this is left.
-    ///
-    /// # Errors
-    /// What is left cannot be read.
-    pub fn crashed(&self, node: u64, engine: &MemoryEngine) -> Result<(), Error> {
-        self.replicas.lock().crashed(node, engine)
+    pub fn crashed(&self, node: u64, engine: &MemoryEngine) {
+        self.replicas.lock().crashed(node, engine);
     }
 
     /// Everything that contradicts the rules above, in words.

@@ -45,14 +45,11 @@ impl Replicas {
         std::mem::take(&mut self.findings)
     }
 
-    pub(super) fn crashed(&mut self, node: u64, engine: &MemoryEngine) -> Result<(), Error> {
-        let mut ranges = BTreeMap::new();
-        for (range, local) in local::load_all(engine)? {
-            let floor = id(engine.get(Keyspace::Local, &local_key(range, FLOOR))?.as_deref());
-            ranges.insert(range, Here { local, floor });
+    pub(super) fn crashed(&mut self, node: u64, engine: &MemoryEngine) {
+        match left(engine) {
+            Ok(ranges) => drop(self.nodes.insert(node, ranges)),
+            Err(error) => self.findings.push(format!("what a crash left on n{node} cannot be read: {error}")),
         }
-        self.nodes.insert(node, ranges);
-        Ok(())
     }
 
     pub(super) fn writes(&mut self, node: u64, ops: &[Op]) {
@@ -73,7 +70,7 @@ impl Replicas {
             descriptors.insert(range);
         }
         // A bootstrap writes data and descriptor at once, and after it the data is in place.
-        if let (Some(stray), Some(_)) = (before, beside_their_position(here, ops)) {
+        if let Some(stray) = before.filter(|_| beside_their_position(here, ops).is_some()) {
             found.push(format!("n{node} writes {stray} without the position that covers it"));
         }
         found.extend(self.learn(node, descriptors));
@@ -108,6 +105,16 @@ impl Replicas {
         let pair = all.windows(2).find(|pair| pair[0].span.end > pair[1].span.start)?;
         Some(format!("two ranges for one key: {:?} and {:?}", pair[0], pair[1]))
     }
+}
+
+/// The ranges in an engine.
+fn left(engine: &MemoryEngine) -> Result<BTreeMap<RangeId, Here>, Error> {
+    let mut ranges = BTreeMap::new();
+    for (range, local) in local::load_all(engine)? {
+        let floor = id(engine.get(Keyspace::Local, &local_key(range, FLOOR))?.as_deref());
+        ranges.insert(range, Here { local, floor });
+    }
+    Ok(ranges)
 }
 
 fn id(bytes: Option<&[u8]>) -> TxnId {
