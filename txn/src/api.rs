@@ -1,16 +1,16 @@
 //! What a gateway asks of a participant (the leaseholder of a range), and the answers: plain data that crosses the
 //! network or a function call. Expected protocol outcomes are replies, not errors.
 //!
-//! Every request may be lost, duplicated, delayed and reordered. A refused [`Request::CommitOne`] or
-//! [`Request::CanCommit`] stays refused: its reason is permanent (a newer version, a promise), or the attempt has been
-//! made ABORTED durably before the refusal is answered.
+//! Every request may be lost, duplicated, delayed and reordered. A refused [`Request::CommitOne`],
+//! [`Request::CanCommit`] or [`Request::PrepareFast`] stays refused: its reason is permanent (a newer version, a promise
+//! under a confirmed leadership), or the attempt has been made ABORTED durably before the refusal is answered.
 //!
 //! Values travel as [`Blob`], so that a local call hands over the engine's own bytes.
 
 mod blob;
 pub use blob::Blob;
 
-use crate::{Attempt, Ballot, StartId, TxnId};
+use crate::{Attempt, Ballot, ReadSpan, StartId, TxnId};
 use bincode::{Decode, Encode};
 use quorate_storage::{NodeId, RangeDescriptor, RangeId, Span};
 
@@ -100,7 +100,7 @@ pub enum Request {
         /// Who.
         meta: TxnMeta,
         /// What was read.
-        spans: Vec<Span>,
+        spans: Vec<ReadSpan>,
         /// Where the reads are valid now.
         from: TxnId,
         /// Where they shall be valid.
@@ -113,6 +113,9 @@ pub enum Request {
     CommitOne(Prepare),
     /// First phase of three-phase commit.
     CanCommit(Prepare),
+    /// The only phase of path FAST: votes for a commit at `prepare.commit_id`. Once all participants hold it, the attempt
+    /// is committed.
+    PrepareFast(Prepare),
     /// Asks for a register and fences lower ballots; NONE becomes ABORTED.
     Inquire {
         /// The participant's record.
@@ -182,15 +185,15 @@ pub struct Prepare {
     pub meta: TxnMeta,
     /// This participant's record.
     pub part_key: Vec<u8>,
-    /// The commit ID (path ONE); 0 in three-phase commit, which learns it later.
+    /// The commit ID (paths ONE and FAST); 0 in three-phase commit, which learns it later.
     pub commit_id: TxnId,
     /// The writes of this range, ascending by key.
     pub writes: Vec<Write>,
-    /// Spans read in this range that must still be valid at the commit ID.
-    pub reads: Vec<Span>,
+    /// What was read in this range and must still be valid at the commit ID.
+    pub reads: Vec<ReadSpan>,
     /// Part keys of every participant of the attempt.
     pub participants: Vec<Vec<u8>>,
-    /// Part keys of those whose registers form the deciding quorum.
+    /// Part keys of those whose registers form the deciding quorum of three-phase commit.
     pub acceptors: Vec<Vec<u8>>,
     /// Whether the transaction read in ranges where it does not write (recovery may not commit on its own then).
     pub foreign_reads: bool,
@@ -233,8 +236,10 @@ pub enum Reply {
     Committed {
         /// The commit ID.
         commit_id: TxnId,
+        /// Raft index of the entry; 0 if it was so before.
+        index: u64,
     },
-    /// A three-phase register.
+    /// The register of a participant.
     Register(Register),
     /// A value that was read has been overwritten at this ID: refresh failed.
     ReadInvalid {
@@ -304,7 +309,7 @@ pub struct Register {
     pub promised: Ballot,
     /// Ballot of the accepted value.
     pub accepted: Ballot,
-    /// The commit ID, once one is known.
+    /// The commit ID, once one is known. PREPARED with a commit ID is a vote on path FAST: it holds for this ID alone.
     pub commit_id: TxnId,
     /// The commit ID must not be below it (readers below it have passed the intents).
     pub min_c: TxnId,
@@ -315,12 +320,21 @@ pub struct Register {
     /// See [`Prepare::foreign_reads`].
     pub foreign_reads: bool,
     /// The reads to refresh if recovery commits.
-    pub reads: Vec<Span>,
+    pub reads: Vec<ReadSpan>,
     /// S of the attempt, where all `reads` are valid.
     pub read_id: TxnId,
     /// Age of the attempt: recovery waits for the same transactions as its coordinator would, or two of them could wait
     /// for each other.
     pub start: StartId,
+    /// Raft index of the entry that made it so, if this request did; else 0.
+    pub index: u64,
+}
+
+impl Register {
+    /// Whether this is a vote on path FAST.
+    pub fn is_fast(&self) -> bool {
+        self.state == RegisterState::Prepared && self.commit_id > TxnId(0)
+    }
 }
 
 /// States of a register; it never leaves `Committed` or `Aborted`.

@@ -18,6 +18,7 @@
 //! Invariant: nothing in here knows SQL.
 
 pub mod api;
+mod columns;
 pub mod commit;
 pub mod coordinator;
 mod error;
@@ -30,9 +31,12 @@ pub mod record;
 pub mod router;
 pub mod service;
 mod tasks;
+pub mod trace;
 pub mod transaction;
 
 pub use api::{LockMode, LockWait};
+pub use columns::{Columns, Compare, ReadSpan};
 pub use error::{Error, RetryReason};
 pub use ids::{Attempt, Ballot, StartId, TxnId};
-pub use transaction::{Client, CommitPath, Committed, Isolation, Mark, Page, Scan, Setup, Transaction, TxnOptions};
+pub use trace::{CommitPath, CommitTrace, Reason};
+pub use transaction::{Client, CommitProtocol, Committed, Isolation, Mark, Page, Scan, Setup, Transaction, TxnOptions};

@@ -223,3 +223,31 @@ async fn databases_are_independent_and_closable() {
     assert_eq!(b.query_one::<i64>("SELECT 1", ()).await.unwrap(), 1);
     b.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_commit_tells_how_it_came_about() {
+    let db = accounts().await;
+    db.execute("ALTER TABLE account SPLIT AT VALUES (2)", ()).await.unwrap();
+    let session = db.session().await.unwrap();
+    let trace = "SHOW COMMIT TRACE FOR LAST TRANSACTION";
+    session.execute("UPDATE account SET balance = 7", ()).await.unwrap();
+    let rows: Vec<Row> = session.query_all(trace, ()).await.unwrap();
+    let event = |row: &Row| row.get::<String>("event").unwrap();
+    assert!(event(&rows[0]).ends_with("FAST: 2 ranges, one round"), "{rows:?}");
+    let votes: Vec<&Row> = rows.iter().filter(|row| event(row) == "prepare: PREPARED").collect();
+    let mut keys: Vec<String> = votes.iter().map(|row| row.get("key").unwrap()).collect();
+    keys.sort();
+    assert_eq!(keys, ["/account/account_pkey/1", "/account/account_pkey/2"]);
+    assert!(votes.iter().all(|row| row.get::<i64>("raft_index").unwrap() > 0));
+    assert!(event(rows.last().unwrap()).ends_with("; 1 Raft round, 0 messages"), "{rows:?}");
+
+    session.execute("SET commit_protocol = 'three_phase'", ()).await.unwrap();
+    let lines: Vec<String> =
+        session.query_all("EXPLAIN (ANALYZE, TXN) UPDATE account SET balance = 8", ()).await.unwrap();
+    assert!(lines.contains(&"Commit: 3PC: 2 ranges, because the session asked for it".to_owned()), "{lines:#?}");
+    assert!(lines.iter().filter(|line| line.contains("can commit: PREPARED r")).count() == 2, "{lines:#?}");
+    assert!(lines.last().unwrap().contains("2 Raft rounds"), "{lines:#?}");
+    let error = session.execute("SET commit_protocol = 'two_phase'", ()).await.unwrap_err();
+    assert_eq!(error.sqlstate(), Some(SqlState::INVALID_PARAMETER_VALUE));
+    db.close().await.unwrap();
+}

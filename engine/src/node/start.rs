@@ -101,6 +101,7 @@ pub(super) async fn build(ground: Ground, net: Option<Net>) -> Result<Node> {
     let handle = store.handle.clone();
     let late = Arc::new(LateTransport::default());
     let participants = Arc::new(Participants::new(id, engine.clone(), handle.clone(), runtime.clone()));
+    participants.compare_with(Arc::new(crate::sql::row::RowCompare));
     let (sink, notices) = Sink::new(late.clone());
     let tasks = Tasks { stop: CancellationToken::new(), tracker: TaskTracker::new(), runtime: runtime.clone() };
     let threads = match runs {

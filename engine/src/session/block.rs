@@ -7,6 +7,7 @@
 //! ```
 //! Invariant: `failed` means that the statements so far will never be committed.
 
+use super::commit_trace::LastCommit;
 use super::{CommandTag, Notice, Session};
 use crate::error::{Error, SqlState};
 use crate::sql::catalog::CatalogView;
@@ -159,11 +160,20 @@ impl Session {
 
     /// Commits what is open, block or not.
     pub(super) async fn commit_block(&mut self) -> Result<(), Error> {
+        let protocol = self.settings.derived().commit_protocol;
         let Some(block) = &mut self.block else { return Ok(()) };
         let result = match block.txn.take() {
             Some(mut txn) => {
                 block.start = Some(txn.start_id());
-                txn.commit().await.map(|_| ()).map_err(|error| self.gateway.told(error.into()))
+                txn.set_commit_protocol(protocol);
+                let (read_id, view) = (txn.read_id(), block.view.take().unwrap_or_default());
+                match txn.commit().await {
+                    Ok(committed) => {
+                        self.last_commit = Some(LastCommit { committed, read_id, view });
+                        Ok(())
+                    }
+                    Err(error) => Err(self.gateway.told(error.into())),
+                }
             }
             None => Ok(()),
         };

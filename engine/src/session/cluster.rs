@@ -47,6 +47,9 @@ impl Session {
             let time = self.gateway.runtime.now().saturating_duration_since(begin);
             lines.push(format!("Rows: {}", run.count().max(returned as u64)));
             lines.push(format!("Execution Time: {:.3} ms", time.as_secs_f64() * 1_000.0));
+            if options.txn && !self.block.as_ref().is_some_and(|block| block.alone) {
+                lines.push("Commit: with the transaction; ask SHOW COMMIT TRACE after it".to_owned());
+            }
         }
         let rows: Vec<Row> = lines.into_iter().map(|line| vec![Value::Text(line.into())]).collect();
         Ok(Attempted::Finished(CommandTag::new("EXPLAIN"), rows))

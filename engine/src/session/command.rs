@@ -1,5 +1,6 @@
 //! Statements of the session itself: transactions, settings, prepared statements.
 
+use super::commit_trace;
 use super::execution::{ExecuteMode, Execution};
 use super::prepared::describe;
 use super::{ColumnDesc, CommandTag, Notice, Prepared, Row, Session};
@@ -28,6 +29,10 @@ impl Session {
             K::Set { name, value, local } => self.set(name, value.as_deref(), *local)?,
             K::Reset(name) => self.reset(name.as_deref())?,
             K::Show(name) => return self.show(name.as_deref()),
+            K::ShowCommitTrace => {
+                let rows = self.show_commit_trace();
+                return Ok(Execution::with_rows(CommandTag::new("SHOW"), Some(commit_trace::columns()), rows));
+            }
             K::Prepare { name, types, statement } => self.prepare_named(name, types, statement, sql).await?,
             K::Execute { name, args } => return self.execute_named(name, args, sql).await,
             K::Deallocate(name) => self.deallocate(name.as_deref())?,
@@ -141,6 +146,7 @@ impl Session {
     pub(super) fn session_columns(&self, kind: &StatementKind) -> Option<Arc<[ColumnDesc]>> {
         match kind {
             StatementKind::Show(name) => Some(show_columns(name.as_deref())),
+            StatementKind::ShowCommitTrace => Some(commit_trace::columns()),
             StatementKind::Execute { name, .. } => self.prepared.get(name).and_then(|it| it.columns.clone()),
             _ => None,
         }

@@ -222,7 +222,7 @@ impl Session {
             }
             Err(error) => Err(error),
         };
-        let (planned, attempted) = match result {
+        let (planned, mut attempted) = match result {
             Ok(done) => done,
             Err(error) => return Err(self.failed_attempt(mark, error, first).await),
         };
@@ -241,6 +241,13 @@ impl Session {
                     }
                 }
                 return Err(Failed { error, again });
+            }
+            if let (Attempted::Finished(_, rows), PlanBody::Explain { options, .. }) =
+                (&mut attempted, &planned.program.plan.body)
+                && options.analyze
+                && options.txn
+            {
+                rows.extend(self.explain_commit().into_iter().map(|line| vec![Value::Text(line.into())]));
             }
         }
         let mode = if alone { ExecuteMode::Autocommit } else { ExecuteMode::Pipelined };

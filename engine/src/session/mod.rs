@@ -28,6 +28,7 @@ mod block;
 mod cancel;
 mod cluster;
 mod command;
+mod commit_trace;
 mod copy;
 mod execution;
 mod gateway;

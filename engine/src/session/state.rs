@@ -1,6 +1,7 @@
 //! The session: who it is, what is open, and what clients may ask about it.
 
 use super::block::Block;
+use super::commit_trace::LastCommit;
 use super::prepared::Prepared;
 use super::{CancelHandle, Gateway, Notice};
 use crate::error::{Error, SqlState};
@@ -62,6 +63,8 @@ pub struct Session {
     pub(super) path: Arc<SearchPath>,
     /// Names for `regclass`, made for a view and a path.
     names: Option<(Arc<CatalogNames>, Arc<SearchPath>)>,
+    /// The last transaction that committed.
+    pub(super) last_commit: Option<LastCommit>,
     /// Counts transactions, so that a portal knows whether its own is still open.
     pub(super) serial: u64,
 }
@@ -87,6 +90,7 @@ impl Session {
             sequences: Arc::default(),
             path: Arc::new(path),
             names: None,
+            last_commit: None,
             serial: 0,
         }
     }

@@ -14,7 +14,8 @@
 use crate::simulation::{State, Witness};
 use bytes::Bytes;
 use quorate_txn::transaction::{End, Isolation, ObservedRead};
-use quorate_txn::{Attempt, TxnId};
+use quorate::sql::row::RowCompare;
+use quorate_txn::{Attempt, Columns, Compare, TxnId};
 use std::collections::BTreeMap;
 
 /// Findings of one kind beyond this many are left out.
@@ -123,7 +124,7 @@ impl Checker<'_> {
     fn reads(&mut self, witness: &Witness, end: Option<End>) {
         let reads = &witness.seen.reads;
         for read in reads {
-            self.read(witness, read, read.read_id, "S");
+            self.read(witness, read, read.read_id, None);
         }
         if witness.seen.isolation != Isolation::Serializable {
             return;
@@ -135,16 +136,25 @@ impl Checker<'_> {
         };
         if let Some(at) = at {
             for read in reads.iter().filter(|read| read.read_id != at) {
-                self.read(witness, read, at, "its commit");
+                self.read(witness, read, at, Some(&read.columns));
             }
         }
     }
 
-    fn read(&mut self, witness: &Witness, read: &ObservedRead, at: TxnId, when: &str) {
+    /// Whether a read is the state at `at`: at its S wholly, at its commit in the columns that were used.
+    fn read(&mut self, witness: &Witness, read: &ObservedRead, at: TxnId, used: Option<&Columns>) {
+        let when = if used.is_some() { "its commit" } else { "S" };
+        let columns = used.and_then(Option::as_deref);
+        let equal = |one: (&[u8], &Bytes), other: (&[u8], &Bytes)| {
+            one.0 == other.0
+                && (one.1 == other.1 || columns.is_some_and(|columns| RowCompare.same(one.1, other.1, columns)))
+        };
         let should: Vec<(&[u8], &Bytes)> = self.state.at(&read.span, at).collect();
-        let is = read.pairs.iter().map(|(key, value)| (key.as_slice(), value));
+        let is = || read.pairs.iter().map(|(key, value)| (key.as_slice(), value));
         // A scan downwards gives the same pairs the other way round.
-        let same = should.iter().copied().eq(is.clone()) || should.iter().rev().copied().eq(is);
+        let same = should.len() == read.pairs.len()
+            && (should.iter().copied().zip(is()).all(|(one, other)| equal(one, other))
+                || should.iter().rev().copied().zip(is()).all(|(one, other)| equal(one, other)));
         if !same {
             let (start, end) = (read.span.start.escape_ascii(), read.span.end.escape_ascii());
             let pairs: Vec<(&[u8], &Bytes)> = read.pairs.iter().map(|(key, value)| (key.as_slice(), value)).collect();
@@ -247,7 +257,7 @@ mod tests {
         /// Reads everything from `a` to `z` at an ID.
         fn reads(mut self, at: u64, pairs: &[(&str, &str)]) -> Witness {
             let pairs = pairs.iter().map(|(key, value)| (key.as_bytes().to_vec(), bytes(value))).collect();
-            self.seen.reads.push(ObservedRead { read_id: TxnId(at), span: Span::new("a", "z"), pairs });
+            self.seen.reads.push(ObservedRead { read_id: TxnId(at), span: Span::new("a", "z"), pairs, columns: None });
             self
         }
 

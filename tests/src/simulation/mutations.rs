@@ -199,6 +199,22 @@ pub const MUTATIONS: &[Mutation] = &[
         within: Some(4_000),
     },
     Mutation {
+        name: "fast-aborted-unasked",
+        what: "a coordinator of one-round commit that misses a vote aborts without asking the registers",
+        workload: "bank",
+        seed: 0,
+        kinds: &Kind::ALL,
+        within: Some(4_000),
+    },
+    Mutation {
+        name: "fast-decided-without-all",
+        what: "recovery of one-round commit decides though a participant did not answer",
+        workload: "list-append",
+        seed: 38,
+        kinds: &Kind::ALL,
+        within: Some(4_000),
+    },
+    Mutation {
         name: "latches-unseen",
         what: "reads pass writes under way",
         workload: "counter",

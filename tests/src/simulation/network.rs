@@ -366,8 +366,10 @@ impl Transport for Link {
         others.map(|peer| (*peer, ways(*peer))).collect()
     }
 
-    fn round_trip(&self, _: PeerId) -> Option<Duration> {
-        Some(Duration::from_millis(1))
+    fn round_trip(&self, peer: PeerId) -> Option<Duration> {
+        let state = self.shared.state.lock();
+        let cut = state.weather(self.id, peer).cut || state.weather(peer, self.id).cut;
+        (state.nodes.contains_key(&peer) && !cut).then_some(Duration::from_millis(1))
     }
 
     fn local_addr(&self) -> SocketAddr {

@@ -12,6 +12,9 @@ use tokio::time::Instant;
 /// How long a client waits before it looks for another node.
 const RECONNECT: Duration = Duration::from_millis(50);
 
+/// What clients set when they connect, so that every way to commit meets every other.
+const PROTOCOLS: [&str; 4] = ["auto", "auto", "one_round", "three_phase"];
+
 /// What all clients of a run share.
 #[derive(Debug)]
 pub struct Clients {
@@ -78,6 +81,12 @@ impl Clients {
     }
 }
 
+async fn connect(target: &dyn Target, node: usize, protocol: &str) -> Result<Box<dyn Connection>, TargetError> {
+    let mut connection = target.connect(node).await?;
+    connection.batch(&format!("SET commit_protocol = {protocol}")).await?;
+    Ok(connection)
+}
+
 impl Client {
     /// Virtual microseconds since the clients began.
     #[must_use]
@@ -88,7 +97,8 @@ impl Client {
     async fn connect(&mut self) {
         while self.connection.is_none() {
             let node = self.rng.random_range(0..64);
-            match self.target.connect(node).await {
+            let protocol = PROTOCOLS[self.rng.random_range(0..PROTOCOLS.len())];
+            match connect(self.target.as_ref(), node, protocol).await {
                 Ok(connection) => self.connection = Some(connection),
                 Err(_) => tokio::time::sleep(RECONNECT).await,
             }

@@ -40,7 +40,7 @@ pub enum Decision {
     /// Nobody has proposed and everybody voted yes: take a fresh ID, refresh the recorded reads there, and propose a
     /// commit if all hold, else an abort.
     ProposeIfReadsHold,
-    /// No quorum promised the ballot: ask again later with a higher one.
+    /// No quorum promised the ballot, or (path FAST) not everybody answered: ask again later.
     Wait,
 }
 
@@ -64,6 +64,10 @@ impl Survey<'_> {
     pub fn decide(&self) -> Decision {
         if let Some(value) = self.outcome() {
             return Decision::Finish(value);
+        }
+        if let Some(commit_id) = self.fast() {
+            let decided = self.unanimous() || planted("fast-decided-without-all");
+            return if decided { Decision::Finish(Value::Commit(commit_id)) } else { Decision::Wait };
         }
         let promised: Vec<&Register> =
             self.acceptor_replies().filter(|register| register.promised == self.ballot).collect();
@@ -92,6 +96,16 @@ impl Survey<'_> {
             RegisterState::Aborted => Some(Value::Abort),
             _ => None,
         })
+    }
+
+    /// The commit ID that the attempt was prepared for, if it is on path FAST.
+    fn fast(&self) -> Option<TxnId> {
+        self.replies.values().find(|register| register.is_fast()).map(|register| register.commit_id)
+    }
+
+    /// Whether every participant has voted for a commit at one ID, which is then the outcome.
+    pub fn unanimous(&self) -> bool {
+        self.participants.iter().all(|part_key| self.replies.get(part_key).is_some_and(Register::is_fast))
     }
 
     fn acceptor_replies(&self) -> impl Iterator<Item = &Register> {
@@ -134,6 +148,7 @@ mod tests {
             reads: Vec::new(),
             read_id: TxnId(0),
             start: crate::StartId::default(),
+            index: 0,
         }
     }
 
@@ -179,6 +194,16 @@ mod tests {
         assert_eq!(decide([is(PreCommit), later_abort.clone(), is(Prepared)]), Decision::Propose(Value::Abort));
         let latest_commit = Some(register(PreCommit, 4));
         assert_eq!(decide([latest_commit, later_abort, None]), Decision::Propose(Value::Commit(TxnId(70))));
+    }
+
+    #[test]
+    fn fast_needs_every_participant() {
+        let vote = || Some(Register { commit_id: TxnId(40), ..register(Prepared, 0) });
+        assert_eq!(decide([vote(), vote(), vote()]), Decision::Finish(Value::Commit(TxnId(40))));
+        assert_eq!(decide([vote(), vote(), None]), Decision::Wait, "the third may have refused");
+        assert_eq!(decide([vote(), None, is(Aborted)]), Decision::Finish(Value::Abort));
+        let told = Some(Register { commit_id: TxnId(40), ..register(Committed, 0) });
+        assert_eq!(decide([vote(), None, told]), Decision::Finish(Value::Commit(TxnId(40))));
     }
 
     #[test]

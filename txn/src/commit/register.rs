@@ -13,13 +13,20 @@ pub struct Core {
     pub promised: Ballot,
     /// Ballot of the accepted proposal, if the state is PRECOMMIT or PREABORT.
     pub accepted: Ballot,
-    /// Commit ID of the accepted proposal, or the final one.
+    /// Commit ID of the accepted proposal, or the final one; of a FAST vote, the one it is for.
     pub commit_id: TxnId,
     /// Lower bound of the commit ID.
     pub min_c: TxnId,
 }
 
-/// What is asked of a register (CanCommit, which carries data, apart).
+impl Core {
+    /// Whether this is a vote on path FAST.
+    pub fn is_fast(&self) -> bool {
+        self.state == RegisterState::Prepared && self.commit_id > TxnId(0)
+    }
+}
+
+/// What is asked of a register (CanCommit and PrepareFast, which carry data, apart).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
     /// Fence lower ballots.
@@ -64,6 +71,7 @@ pub enum Step {
 /// The register after `message`.
 pub fn step(now: Core, message: Message) -> Step {
     match message {
+        Message::Inquire { .. } | Message::PreCommit { .. } | Message::PreAbort { .. } if now.is_fast() => Step::Keep,
         Message::Inquire { ballot } => inquire(now, ballot),
         Message::PreCommit { commit_id, .. } if is_open(now.state) && commit_id < now.min_c => Step::Corrupt,
         Message::PreCommit { ballot, commit_id } => propose(now, ballot, RegisterState::PreCommit, commit_id),
@@ -104,6 +112,7 @@ fn propose(now: Core, ballot: Ballot, state: RegisterState, commit_id: TxnId) ->
 fn commit(now: Core, commit_id: TxnId) -> Step {
     match now.state {
         RegisterState::Committed if now.commit_id == commit_id => Step::Keep,
+        RegisterState::Prepared if now.is_fast() && now.commit_id != commit_id => Step::Corrupt,
         state if is_open(state) && commit_id >= now.min_c => {
             Step::Become(Core { state: RegisterState::Committed, commit_id, ..now })
         }
@@ -177,6 +186,24 @@ mod tests {
         };
         assert_eq!((later.state, later.accepted, later.commit_id), (PreCommit, ballot(1), TxnId(5)));
         assert_eq!(step(later, Message::PreCommit { ballot: ballot(1), commit_id: TxnId(6) }), Step::Keep);
+    }
+
+    #[test]
+    fn a_fast_vote_waits_for_the_outcome_at_its_own_id() {
+        let vote = Core { state: Prepared, commit_id: TxnId(20), min_c: TxnId(20), ..Core::default() };
+        for message in [
+            Message::Inquire { ballot: ballot(3) },
+            Message::PreCommit { ballot: ballot(3), commit_id: TxnId(20) },
+            Message::PreAbort { ballot: ballot(3) },
+            Message::Settle,
+        ] {
+            assert_eq!(step(vote, message), Step::Keep, "{message:?}");
+        }
+        assert_eq!(step(vote, Message::DoCommit { commit_id: TxnId(21) }), Step::Corrupt);
+        let Step::Become(done) = step(vote, Message::DoCommit { commit_id: TxnId(20) }) else { panic!("kept") };
+        assert_eq!((done.state, done.commit_id), (Committed, TxnId(20)));
+        let Step::Become(over) = step(vote, Message::DoAbort) else { panic!("kept") };
+        assert_eq!((over.state, over.commit_id), (Aborted, TxnId(0)));
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! Drives three-phase commit over range groups, and ends what other coordinators left behind.
+//! Drives commits over several range groups, and ends what other coordinators left behind.
+//!
+//! One round when nothing speaks against it (`fast`), else three-phase commit:
 //!
 //! ```text
 //!   coordinator        participants (each register is replicated state of its range)
@@ -20,9 +22,11 @@
 //! durable NO says so.
 //! Invariant: a timer starts recovery or resends; it never decides.
 
+mod fast;
 mod outcome;
 mod terminate;
 mod three_phase;
+mod votes;
 
 pub(crate) use outcome::unexpected;
 pub use outcome::{Abort, Coordinator};

@@ -5,10 +5,10 @@ use crate::error::{Error, Result, RetryReason};
 use crate::oracle::OracleClient;
 use crate::router::{Answer, Router};
 use crate::service::Backoff;
-use crate::{Attempt, TxnId};
+use crate::trace::{Phase, Recorder};
+use crate::{Attempt, ReadSpan, TxnId};
 use futures::future::{join_all, try_join_all};
 use quorate_net::Runtime;
-use quorate_storage::Span;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,9 +24,12 @@ pub enum Abort {
     Conflict(RetryReason),
     /// A range was split or moved meanwhile: cut the same writes again and commit them as a new attempt.
     Moved,
-    /// Readers kept promising IDs above the commit's: commit the same writes as a new attempt that takes its locks
-    /// before it asks for an ID.
-    Pushed,
+    /// The commit ID was too low for what readers have been promised, or for who holds a key: commit the same writes as a
+    /// new attempt, above this ID.
+    Pushed {
+        /// The greatest ID met.
+        above: TxnId,
+    },
 }
 
 /// Drives commits and recoveries from one node. Cheap to clone.
@@ -63,7 +66,7 @@ impl Coordinator {
     pub async fn refresh(
         &self,
         meta: TxnMeta,
-        spans: Vec<Span>,
+        spans: Vec<ReadSpan>,
         from: TxnId,
         to: TxnId,
         prepared: bool,
@@ -71,7 +74,7 @@ impl Coordinator {
         let mut left = spans;
         while !left.is_empty() {
             let parts = group(self.router.cut(std::mem::take(&mut left)).await?);
-            let refresh_part = |(route, spans): (Arc<crate::router::Route>, Vec<Span>)| async move {
+            let refresh_part = |(route, spans): (Arc<crate::router::Route>, Vec<ReadSpan>)| async move {
                 let make = || Request::Refresh { meta, spans: spans.clone(), from, to, prepared };
                 match self.router.send(&route, make).await.answer {
                     Answer::Reply(Reply::Ok) => Ok((true, Vec::new())),
@@ -97,17 +100,22 @@ impl Coordinator {
         &self,
         record: &RecordKey,
         make: impl Fn(RecordKey) -> Request,
+        story: Option<(Phase, &Recorder)>,
     ) -> Option<Register> {
-        let reply = self.router.send_to_key(&record.part_key, || make(record.clone())).await;
-        match reply {
-            Ok(Reply::Register(register)) => Some(register),
-            Ok(Reply::Committed { commit_id }) => Some(decided(RegisterState::Committed, commit_id)),
-            Ok(Reply::Aborted) => Some(decided(RegisterState::Aborted, TxnId(0))),
-            Ok(other) => {
+        let at = story.map(|(_, recorder)| recorder.now()).unwrap_or_default();
+        let (range, delivery) = self.router.deliver_to_key(&record.part_key, || make(record.clone())).await.ok()?;
+        if let Some((phase, recorder)) = story {
+            recorder.answered(at, phase, (range, &record.part_key), &delivery);
+        }
+        match delivery.answer {
+            Answer::Reply(Reply::Register(register)) => Some(register),
+            Answer::Reply(Reply::Committed { commit_id, .. }) => Some(decided(RegisterState::Committed, commit_id)),
+            Answer::Reply(Reply::Aborted) => Some(decided(RegisterState::Aborted, TxnId(0))),
+            Answer::Reply(other) => {
                 tracing::warn!(attempt = %record.attempt, reply = ?other, "a register answered something else");
                 None
             }
-            Err(_) => None,
+            Answer::Moved | Answer::Unavailable => None,
         }
     }
 
@@ -146,7 +154,7 @@ impl Coordinator {
     pub async fn settle(&self, record: RecordKey) -> Result<Option<TxnId>> {
         let make = || Request::Settle { record: record.clone() };
         match self.router.send_to_key(&record.part_key, make).await {
-            Ok(Reply::Committed { commit_id }) => Ok(Some(commit_id)),
+            Ok(Reply::Committed { commit_id, .. }) => Ok(Some(commit_id)),
             Ok(Reply::Aborted) => Ok(None),
             Ok(Reply::Register(register)) => match register.state {
                 RegisterState::Committed => Ok(Some(register.commit_id)),
@@ -191,5 +199,6 @@ fn decided(state: RegisterState, commit_id: TxnId) -> Register {
         reads: Vec::new(),
         read_id: TxnId(0),
         start: crate::StartId::default(),
+        index: 0,
     }
 }

@@ -13,13 +13,15 @@ use crate::participant::Resolver;
 use crate::service::{Backoff, PATIENCE};
 use crate::{Attempt, Ballot, StartId, TxnId};
 use async_trait::async_trait;
-use futures::future::join_all;
+use futures::stream::{FuturesUnordered, StreamExt};
 use quorate_storage::mutation::planted;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long one round waits for a register.
 const ASKING: Duration = Duration::from_secs(2);
+/// How long it waits for the others once it could go on.
+const STRAGGLING: Duration = Duration::from_millis(200);
 
 impl Coordinator {
     /// Drives the attempt to its outcome and tells it to the participants; `None` if the deciding quorum could not be
@@ -51,9 +53,12 @@ impl Coordinator {
         let terminator = (self.runtime().random_u64(), self.runtime().random_u64());
         round.ballot = Ballot { round: round.highest + 1, terminator };
         let ballot = round.ballot;
-        self.ask(round, false, |record| Request::Inquire { record, ballot }).await;
+        let inquire = |record| Request::Inquire { record, ballot };
+        let members = round.members();
+        self.ask(round, members, inquire, |survey| survey.decide() != Decision::Wait).await;
         if round.learn_members() {
-            self.ask(round, false, |record| Request::Inquire { record, ballot }).await;
+            let members = round.members();
+            self.ask(round, members, inquire, |survey| survey.decide() != Decision::Wait).await;
         }
         let value = match round.survey().decide() {
             Decision::Finish(value) => return Some(value),
@@ -61,12 +66,12 @@ impl Coordinator {
             Decision::Propose(value) => value,
             Decision::ProposeIfReadsHold => self.fresh_value(round).await?,
         };
-        match value {
-            Value::Commit(commit_id) => {
-                self.ask(round, true, |record| Request::PreCommit { record, ballot, commit_id }).await;
-            }
-            Value::Abort => self.ask(round, true, |record| Request::PreAbort { record, ballot }).await,
-        }
+        let propose = |record| match value {
+            Value::Commit(commit_id) => Request::PreCommit { record, ballot, commit_id },
+            Value::Abort => Request::PreAbort { record, ballot },
+        };
+        let acceptors = round.acceptors.clone();
+        self.ask(round, acceptors, propose, |survey| survey.outcome().is_some() || survey.accepted(value)).await;
         let survey = round.survey();
         survey.outcome().or_else(|| survey.accepted(value).then_some(value))
     }
@@ -85,18 +90,37 @@ impl Coordinator {
         Some(Value::Commit(commit_id))
     }
 
-    /// Asks all members, or only the acceptors, and keeps what they answer.
-    async fn ask(&self, round: &mut Round, acceptors_only: bool, make: impl Fn(RecordKey) -> Request) {
-        let members: Vec<Vec<u8>> = if acceptors_only { round.acceptors.clone() } else { round.members() };
+    /// Asks these members and keeps what they answer. Once that is `enough`, the others have a moment left: a range that
+    /// cannot be reached must not keep those locked that can.
+    async fn ask(
+        &self,
+        round: &mut Round,
+        members: Vec<Vec<u8>>,
+        make: impl Fn(RecordKey) -> Request,
+        enough: impl Fn(&Survey<'_>) -> bool,
+    ) {
         let attempt = round.attempt;
         let make = &make;
-        let asked = members.into_iter().map(|part_key| async move {
+        let ask = |part_key| async move {
             let record = RecordKey { part_key, attempt };
-            let register = self.runtime().timeout(ASKING, self.ask_register(&record, make)).await.flatten();
+            let register = self.ask_register(&record, make, None).await;
             (record.part_key, register)
-        });
-        round.registers =
-            join_all(asked).await.into_iter().filter_map(|(key, register)| Some((key, register?))).collect();
+        };
+        let mut asked: FuturesUnordered<_> = members.into_iter().map(ask).collect();
+        round.registers.clear();
+        let mut until = self.runtime().now() + ASKING;
+        let mut had_enough = false;
+        loop {
+            let left = until.saturating_duration_since(self.runtime().now());
+            let Some(Some((part_key, register))) = self.runtime().timeout(left, asked.next()).await else { break };
+            if let Some(register) = register {
+                round.registers.insert(part_key, register);
+            }
+            if !had_enough && enough(&round.survey()) {
+                had_enough = true;
+                until = until.min(self.runtime().now() + STRAGGLING);
+            }
+        }
         let highest = round.registers.values().map(|register| register.promised.round).max();
         round.highest = round.highest.max(highest.unwrap_or(0)).max(round.ballot.round);
     }

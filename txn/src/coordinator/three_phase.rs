@@ -1,23 +1,19 @@
 //! The coordinator's part of three-phase commit, from the first CanCommit to the client's answer.
 
 use super::outcome::{Abort, Coordinator};
-use crate::api::{Prepare, RecordKey, Register, RegisterState, Reply, Request, TxnMeta};
+use super::votes::Refusal;
+use crate::api::{Prepare, RecordKey, Register, Request, TxnMeta};
 use crate::commit::{Survey, Value, choose_acceptors};
 use crate::error::{Error, Result, RetryReason};
 use crate::oracle::CommitIds;
-use crate::router::{Answer, Route};
-use crate::{Attempt, Ballot, TxnId};
-use futures::future::{BoxFuture, try_join_all};
+use crate::router::Route;
+use crate::trace::{Event, Phase, Recorder};
+use crate::{Attempt, Ballot, ReadSpan, TxnId};
+use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use quorate_storage::Span;
 use quorate_storage::mutation::planted;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long votes may take, waiting for older transactions included. Participants start recovery on their own a little
-/// later than this.
-const VOTING: Duration = Duration::from_millis(1_200);
 
 /// The coordinator's ballot; its holder proposes one value.
 const OWN: Ballot = Ballot { round: 0, terminator: (0, 0) };
@@ -27,7 +23,7 @@ const OWN: Ballot = Ballot { round: 0, terminator: (0, 0) };
 pub struct Plan {
     meta: TxnMeta,
     prepares: Vec<(Arc<Route>, Prepare)>,
-    reads: Vec<Span>,
+    reads: Vec<ReadSpan>,
     changes_catalog: bool,
     catalog_id: TxnId,
     participants: Vec<Vec<u8>>,
@@ -43,21 +39,13 @@ pub enum Decision {
     Aborted(Abort),
 }
 
-/// Why there are not all votes.
-enum Refusal {
-    /// Somebody voted no: the attempt can never commit.
-    No(Abort),
-    /// Somebody did not vote.
-    Silent,
-}
-
 impl Plan {
     /// A plan for these participants, each with its writes and reads; `outside` was read in ranges without writes.
     /// `catalog_id` is what the transaction knew of the catalog. Names participants and acceptors in every prepare.
     pub fn new(
         meta: TxnMeta,
         mut prepares: Vec<(Arc<Route>, Prepare)>,
-        outside: Vec<Span>,
+        outside: Vec<ReadSpan>,
         catalog_id: TxnId,
         changes_catalog: bool,
     ) -> Plan {
@@ -87,62 +75,37 @@ impl Coordinator {
     ///
     /// # Errors
     /// [`Error::Ambiguous`] when the deciding quorum cannot be reached.
-    pub async fn commit(&self, plan: Plan) -> Result<Decision> {
-        match self.vote(&plan).await {
+    pub(crate) async fn commit(&self, plan: Plan, recorder: &Recorder) -> Result<Decision> {
+        match self.votes(&plan.prepares, (Phase::CanCommit, Request::CanCommit), recorder).await {
             Ok(()) => {}
             Err(Refusal::No(abort)) => return Ok(self.aborted(&plan, abort)),
-            Err(Refusal::Silent) => return self.end(&plan).await,
+            Err(Refusal::Silent) => return self.end_plan(&plan, recorder).await,
         }
-        match self.fix_commit_id(&plan).await {
-            Ok(commit_id) => self.pre_commit(&plan, commit_id).await,
-            Err(abort) => self.pre_abort(&plan, abort).await,
-        }
-    }
-
-    /// Phase one: everybody is asked at once; the first refusal ends it.
-    async fn vote(&self, plan: &Plan) -> Result<(), Refusal> {
-        let votes = plan.prepares.iter().map(|(route, prepare)| self.vote_of(route, prepare));
-        match self.runtime().timeout(VOTING, try_join_all(votes)).await {
-            Some(votes) => votes.map(drop),
-            None => Err(Refusal::Silent),
-        }
-    }
-
-    async fn vote_of(&self, route: &Arc<Route>, prepare: &Prepare) -> Result<(), Refusal> {
-        let delivery = self.router.send(route, || Request::CanCommit(prepare.clone())).await;
-        let no = |reason| Err(Refusal::No(Abort::Conflict(reason)));
-        match delivery.answer {
-            Answer::Reply(Reply::Register(register)) => match register.state {
-                RegisterState::Prepared | RegisterState::PreCommit | RegisterState::PreAbort => Ok(()),
-                RegisterState::Aborted => no(RetryReason::Aborted),
-                _ => Err(Refusal::Silent),
-            },
-            Answer::Reply(Reply::Aborted) => no(RetryReason::Aborted),
-            Answer::Reply(Reply::ReadInvalid { .. }) => no(RetryReason::ReadConflict),
-            Answer::Reply(Reply::WriteConflict { newest, .. }) => no(RetryReason::WriteConflict { newest }),
-            Answer::Reply(Reply::Wounded) => no(RetryReason::Wounded),
-            // The generation only rises, so this prepare can never be taken; unless an earlier copy of it was.
-            Answer::Moved if !delivery.in_doubt => Err(Refusal::No(Abort::Moved)),
-            Answer::Moved | Answer::Unavailable => Err(Refusal::Silent),
-            Answer::Reply(other) => {
-                tracing::warn!(attempt = %prepare.meta.attempt, reply = ?other, "no vote");
-                Err(Refusal::Silent)
-            }
+        match self.fix_commit_id(&plan, recorder).await {
+            Ok(commit_id) => self.pre_commit(&plan, commit_id, recorder).await,
+            Err(abort) => self.pre_abort(&plan, abort, recorder).await,
         }
     }
 
     /// Between the phases: a fresh commit ID at which everything that was read is still valid.
-    async fn fix_commit_id(&self, plan: &Plan) -> Result<TxnId, Abort> {
+    async fn fix_commit_id(&self, plan: &Plan, recorder: &Recorder) -> Result<TxnId, Abort> {
         let aborted = |error: Error| match error {
             Error::Retry(reason) => Abort::Conflict(reason),
             _ => Abort::Conflict(RetryReason::Aborted),
         };
+        let at = recorder.now();
         let ids = self.commit_ids(plan).await.map_err(aborted)?;
+        recorder.note(at, Event::CommitId(ids.commit_id));
         if ids.catalog_id > plan.catalog_id && !plan.changes_catalog {
             return Err(Abort::Conflict(RetryReason::ReadConflict));
         }
         let (from, reads) = (plan.meta.read_id, plan.reads.clone());
-        match self.refresh(plan.meta, reads, from, ids.commit_id, true).await {
+        let (at, spans) = (recorder.now(), reads.len());
+        let refreshed = self.refresh(plan.meta, reads, from, ids.commit_id, true).await;
+        if spans > 0 {
+            recorder.note(at, Event::Refreshed { spans, valid: matches!(refreshed, Ok(true)) });
+        }
+        match refreshed {
             _ if planted("commit-unrefreshed") => Ok(ids.commit_id),
             Ok(true) => Ok(ids.commit_id),
             Ok(false) => Err(Abort::Conflict(RetryReason::ReadConflict)),
@@ -155,25 +118,25 @@ impl Coordinator {
     }
 
     /// Phase two: the outcome is COMMIT once a quorum of acceptors has accepted.
-    async fn pre_commit(&self, plan: &Plan, commit_id: TxnId) -> Result<Decision> {
+    async fn pre_commit(&self, plan: &Plan, commit_id: TxnId, recorder: &Recorder) -> Result<Decision> {
         let make = move |record| Request::PreCommit { record, ballot: OWN, commit_id };
-        match self.propose(plan, Value::Commit(commit_id), make).await {
+        match self.propose(plan, Value::Commit(commit_id), make, recorder).await {
             Some(Value::Commit(commit_id)) => {
                 self.spread(plan.attempt(), plan.participants.clone(), Some(commit_id));
                 Ok(Decision::Committed(commit_id))
             }
             Some(Value::Abort) => Ok(self.aborted(plan, Abort::Conflict(RetryReason::Aborted))),
-            None => self.end(plan).await,
+            None => self.end_plan(plan, recorder).await,
         }
     }
 
     /// Everybody voted yes, but the commit must not be: a quorum that accepted the abort makes it final.
-    async fn pre_abort(&self, plan: &Plan, abort: Abort) -> Result<Decision> {
+    async fn pre_abort(&self, plan: &Plan, abort: Abort, recorder: &Recorder) -> Result<Decision> {
         let make = |record| Request::PreAbort { record, ballot: OWN };
-        match self.propose(plan, Value::Abort, make).await {
+        match self.propose(plan, Value::Abort, make, recorder).await {
             Some(Value::Abort) => Ok(self.aborted(plan, abort)),
             Some(Value::Commit(commit_id)) => Ok(Decision::Committed(commit_id)),
-            None => self.end(plan).await,
+            None => self.end_plan(plan, recorder).await,
         }
     }
 
@@ -184,14 +147,17 @@ impl Coordinator {
         plan: &Plan,
         value: Value,
         make: impl Fn(RecordKey) -> Request + Clone + Send + Sync + 'static,
+        recorder: &Recorder,
     ) -> Option<Value> {
+        recorder.round();
         let attempt = plan.attempt();
+        let phase = if matches!(value, Value::Commit(_)) { Phase::PreCommit } else { Phase::PreAbort };
         let mut waiting: FuturesUnordered<BoxFuture<'static, (Vec<u8>, Option<Register>)>> = FuturesUnordered::new();
         for part_key in plan.participants.iter().cloned() {
-            let (coordinator, make) = (self.clone(), make.clone());
+            let (coordinator, make, recorder) = (self.clone(), make.clone(), recorder.clone());
             waiting.push(Box::pin(async move {
                 let record = RecordKey { part_key, attempt };
-                let register = coordinator.ask_register(&record, make).await;
+                let register = coordinator.ask_register(&record, make, Some((phase, &recorder))).await;
                 (record.part_key, register)
             }));
         }
@@ -219,12 +185,25 @@ impl Coordinator {
         Decision::Aborted(abort)
     }
 
+    async fn end_plan(&self, plan: &Plan, recorder: &Recorder) -> Result<Decision> {
+        self.end(plan.attempt(), (&plan.participants, &plan.acceptors), recorder).await
+    }
+
     /// Becomes a terminator of the own attempt.
-    async fn end(&self, plan: &Plan) -> Result<Decision> {
-        match self.terminate(plan.attempt(), &plan.participants, &plan.acceptors).await {
-            Some(Value::Commit(commit_id)) => Ok(Decision::Committed(commit_id)),
-            Some(Value::Abort) => Ok(Decision::Aborted(Abort::Conflict(RetryReason::Aborted))),
-            None => Err(Error::Ambiguous),
-        }
+    pub(super) async fn end(
+        &self,
+        attempt: Attempt,
+        (participants, acceptors): (&[Vec<u8>], &[Vec<u8>]),
+        recorder: &Recorder,
+    ) -> Result<Decision> {
+        let at = recorder.now();
+        let decision = match self.terminate(attempt, participants, acceptors).await {
+            Some(Value::Commit(commit_id)) => Decision::Committed(commit_id),
+            Some(Value::Abort) => Decision::Aborted(Abort::Conflict(RetryReason::Aborted)),
+            None => return Err(Error::Ambiguous),
+        };
+        let commit_id = if let Decision::Committed(commit_id) = decision { Some(commit_id) } else { None };
+        recorder.note(at, Event::Terminated { commit_id });
+        Ok(decision)
     }
 }

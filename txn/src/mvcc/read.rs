@@ -93,29 +93,45 @@ fn rest(span: &Span, key: &[u8], reverse: bool) -> Option<Span> {
     (rest.start < rest.end).then_some(rest)
 }
 
-/// The first key of `span` that has a version in `(from, to]`; tombstones count.
-pub fn changed_in(engine: &dyn Engine, span: &Span, from: TxnId, to: TxnId) -> Result<Option<Vec<u8>>, Error> {
+/// The first key of `span` that has a version in `(from, to]`, tombstones counted, unless it has a value both at `from`
+/// and at `to` that are the `same`.
+pub fn changed_in(
+    engine: &dyn Engine,
+    span: &Span,
+    interval: (TxnId, TxnId),
+    same: &dyn Fn(&[u8], &[u8]) -> bool,
+) -> Result<Option<Vec<u8>>, Error> {
     if let Some(key) = single_key(span) {
         let Some(stored) = engine.get(Keyspace::Data, key)? else {
             return Ok(None);
         };
-        return Ok(changed(engine, key, &stored, from, to)?.then(|| key.to_vec()));
+        return Ok(changed(engine, key, &stored, interval, same)?.then(|| key.to_vec()));
     }
     for pair in engine.scan(Keyspace::Data, span) {
         let (key, stored) = pair?;
-        if changed(engine, &key, &stored, from, to)? {
+        if changed(engine, &key, &stored, interval, same)? {
             return Ok(Some(key.to_vec()));
         }
     }
     Ok(None)
 }
 
-fn changed(engine: &dyn Engine, key: &[u8], stored: &[u8], from: TxnId, to: TxnId) -> Result<bool, Error> {
-    let newest = version::newest_id(stored)?;
-    if newest <= from {
+fn changed(
+    engine: &dyn Engine,
+    key: &[u8],
+    stored: &Bytes,
+    (from, to): (TxnId, TxnId),
+    same: &dyn Fn(&[u8], &[u8]) -> bool,
+) -> Result<bool, Error> {
+    if version::newest_id(stored)? <= from {
         return Ok(false);
     }
-    Ok(newest <= to || older(engine, key, to)?.is_some_and(|version| version.id > from))
+    let newest = version::decode_newest(stored)?;
+    let after = if newest.id <= to { Some(newest) } else { older(engine, key, to)? };
+    let Some(after) = after.filter(|version| version.id > from) else { return Ok(false) };
+    let Some(after) = after.value else { return Ok(true) };
+    let before = older(engine, key, from)?.and_then(|version| version.value);
+    Ok(!before.is_some_and(|before| same(&before, &after)))
 }
 
 /// The key of a span made by [`Span::point`].

@@ -77,11 +77,11 @@ proptest! {
             let real = |n: usize| writes[n].1.is_some() || writes[..n].iter().any(|(key, value)| *key == writes[n].0 && value.is_some());
             let written = |key: u8| (0..writes.len()).any(|n| writes[n].0 == key && from < id(n) && id(n) <= to && real(n));
             for key in 0..8 {
-                let found = changed_in(&engine, &Span::point(&[key]), from, to).unwrap();
+                let found = changed_in(&engine, &Span::point(&[key]), (from, to), &|_, _| false).unwrap();
                 prop_assert_eq!(found, written(key).then(|| vec![key]));
             }
             let first = (0..8).find(|key| written(*key)).map(|key| vec![key]);
-            prop_assert_eq!(changed_in(&engine, &Span::new([0], [8]), from, to).unwrap(), first);
+            prop_assert_eq!(changed_in(&engine, &Span::new([0], [8]), (from, to), &|_, _| false).unwrap(), first);
         }
     }
 }

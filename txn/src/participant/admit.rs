@@ -3,7 +3,7 @@
 use super::state::{State, WHOLE_RANGE};
 use crate::api::{Prepare, Read, TxnMeta};
 use crate::lock::{Change, Holder, Latch};
-use crate::{Attempt, TxnId};
+use crate::{Attempt, ReadSpan, TxnId};
 use quorate_storage::Span;
 use quorate_storage::mutation::planted;
 use std::collections::BTreeSet;
@@ -19,8 +19,21 @@ pub(super) enum Block {
     Wounded,
     /// A greater ID has been promised to readers, or lies below the floor.
     NeedHigherId(TxnId),
-    /// A younger prepared attempt holds this key, and two prepared ones wait only in one direction.
-    Younger(Vec<u8>, TxnId),
+    /// An attempt holds this key that must not be waited for; its commit ID will be at least this.
+    Held(Vec<u8>, TxnId),
+}
+
+/// For whose intents a request may wait. Among attempts that hold intents somewhere, waiting goes one way only, so that
+/// they never wait for each other: FAST for smaller commit IDs, three-phase commit for older attempts and for all that
+/// have a commit ID. A FAST attempt never waits for one that has no commit ID yet, so no circle leads over both.
+#[derive(Clone, Copy, Debug)]
+enum Patience<'a> {
+    /// It holds no intents itself: for everybody's.
+    Unprepared,
+    /// It is, or wants to be, prepared by three-phase commit.
+    Older(&'a TxnMeta),
+    /// It is being prepared on path FAST at this commit ID.
+    Below(TxnId),
 }
 
 /// A read that asks for admission.
@@ -85,22 +98,33 @@ impl State {
     pub fn admit_refresh(
         &mut self,
         meta: &TxnMeta,
-        spans: &[Span],
-        (from, to): (TxnId, TxnId),
+        spans: &[ReadSpan],
+        interval: (TxnId, TxnId),
         prepared: bool,
     ) -> Result<Vec<Change>, Block> {
+        let patience = if prepared { Patience::Older(meta) } else { Patience::Unprepared };
+        self.promise_spans(meta, spans, interval, patience)
+    }
+
+    fn promise_spans(
+        &mut self,
+        meta: &TxnMeta,
+        spans: &[ReadSpan],
+        (from, to): (TxnId, TxnId),
+        patience: Patience<'_>,
+    ) -> Result<Vec<Change>, Block> {
         self.not_frozen()?;
-        for span in spans {
+        for ReadSpan { span, .. } in spans {
             if let Some(key) = self.latches.blocks_span(span, to) {
                 return Err(Block::Busy(key.to_vec()));
             }
             if let Some((key, holder)) = self.intents.blocks_span(span, to, meta.attempt).next() {
-                return Err(intent_block(key, holder, prepared.then_some(meta)));
+                return Err(intent_block(key, holder, patience));
             }
         }
         self.saw(to);
         let mut changes = Vec::with_capacity(spans.len());
-        for span in spans {
+        for ReadSpan { span, .. } in spans {
             self.cache.promise_span(span, to, meta.attempt);
             changes.push(self.recent.changed(span, from, to));
         }
@@ -110,14 +134,23 @@ impl State {
     /// Latches a path-ONE commit: its record and keys, readable below its commit ID. Promises its reads there, and
     /// returns what the recent writes say about them since its S.
     pub fn admit_commit(&mut self, prepare: &Prepare, record: &[u8]) -> Result<Vec<Change>, Block> {
+        self.admit_at(prepare, record, Patience::Unprepared)
+    }
+
+    /// The same for a vote on path FAST.
+    pub fn admit_fast(&mut self, prepare: &Prepare, record: &[u8]) -> Result<Vec<Change>, Block> {
+        self.admit_at(prepare, record, Patience::Below(prepare.commit_id))
+    }
+
+    fn admit_at(&mut self, prepare: &Prepare, record: &[u8], patience: Patience<'_>) -> Result<Vec<Change>, Block> {
         let (meta, at) = (&prepare.meta, prepare.commit_id);
-        self.keys_free(prepare, record, None)?;
+        self.keys_free(prepare, record, patience)?;
         let promised = prepare.writes.iter().map(|write| self.cache.promised(&write.key));
         let above = promised.filter(|promise| !promise.allows(at, meta.attempt)).map(|promise| promise.id).max();
         if let Some(above) = above.max((at <= self.floor).then_some(self.floor)) {
             return Err(Block::NeedHigherId(above));
         }
-        let changes = self.admit_refresh(meta, &prepare.reads, (meta.read_id, at), false)?;
+        let changes = self.promise_spans(meta, &prepare.reads, (meta.read_id, at), patience)?;
         self.latch(prepare, record, at);
         Ok(changes)
     }
@@ -125,15 +158,15 @@ impl State {
     /// Latches a prepare. Returns the lower bound of its commit ID: greater than every ID that a request here has
     /// carried, since the ID is drawn after the vote.
     pub fn admit_prepare(&mut self, prepare: &Prepare, record: &[u8]) -> Result<TxnId, Block> {
-        self.keys_free(prepare, record, Some(&prepare.meta))?;
+        self.keys_free(prepare, record, Patience::Older(&prepare.meta))?;
         self.saw(prepare.meta.read_id);
         let min_c = TxnId(self.max_seen.max(self.floor).0 + 1);
         self.latch(prepare, record, min_c);
         Ok(min_c)
     }
 
-    /// Nobody else writes the keys of `prepare`; as a prepared transaction, it waits for older ones only.
-    fn keys_free(&self, prepare: &Prepare, record: &[u8], prepared: Option<&TxnMeta>) -> Result<(), Block> {
+    /// Nobody else writes the keys of `prepare`.
+    fn keys_free(&self, prepare: &Prepare, record: &[u8], patience: Patience<'_>) -> Result<(), Block> {
         self.not_frozen()?;
         if self.latches.is_held(record) {
             return Err(Block::Busy(record.to_vec()));
@@ -146,7 +179,7 @@ impl State {
                 return Err(Block::Busy(write.key.clone()));
             }
             if let Some(holder) = self.intents.foreign(&write.key, prepare.meta.attempt) {
-                return Err(intent_block(&write.key, holder, prepared));
+                return Err(intent_block(&write.key, holder, patience));
             }
         }
         Ok(())
@@ -175,13 +208,12 @@ impl State {
     }
 }
 
-/// What an intent means for a request; `prepared` if it comes from an attempt that holds intents itself. Whoever holds
-/// a commit ID waits for nothing any more, so everybody may wait for it.
-fn intent_block(key: &[u8], holder: &Holder, prepared: Option<&TxnMeta>) -> Block {
-    match prepared {
-        Some(meta) if holder.commit_id.is_none() && holder.start > meta.start => {
-            Block::Younger(key.to_vec(), holder.min_c)
-        }
-        _ => Block::Intent(key.to_vec()),
-    }
+/// What an intent means for a request.
+fn intent_block(key: &[u8], holder: &Holder, patience: Patience<'_>) -> Block {
+    let may_wait = match patience {
+        Patience::Unprepared => true,
+        Patience::Older(meta) => holder.commit_id.is_some() || holder.start <= meta.start,
+        Patience::Below(at) => holder.commit_id.is_some_and(|id| id < at),
+    };
+    if may_wait { Block::Intent(key.to_vec()) } else { Block::Held(key.to_vec(), holder.visible_from()) }
 }

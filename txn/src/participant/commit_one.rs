@@ -51,7 +51,7 @@ impl Participant {
             })
             .await?;
         match applied {
-            Applied::Yes => Ok(Reply::Committed { commit_id }),
+            Applied::Yes(index) => Ok(Reply::Committed { commit_id, index }),
             Applied::Guard(_) => self.after_failed_guard(record),
         }
     }

@@ -1,10 +1,19 @@
-//! The first phase of three-phase commit: intents and a register in one entry, or a durable NO.
+//! Votes: intents and a register in one entry, or a NO that stays.
+//!
+//! ```text
+//!   CanCommit     no commit ID yet     any refusal is made ABORTED durably before it is answered
+//!   PrepareFast   at a commit ID       Wounded, or held by an attempt that must not be waited for: as above
+//!                                      promised above the ID, or a newer version is there: for ever, nothing is written
+//! ```
+//! A promise refuses for ever only once this leadership was confirmed after it: every later leader's floor is then above
+//! it. Otherwise a copy of the same prepare might still be taken by another leader.
 
+use super::admit::Block;
 use super::propose::{Applied, Entry, Latched};
 use super::registers::latch_key;
 use super::service::{Halt, Participant};
 use crate::TxnId;
-use crate::api::{Prepare, RecordKey, RegisterState, Reply};
+use crate::api::{Prepare, RecordKey, Register, RegisterState, Reply};
 use crate::commit::{Core, Message};
 use crate::lock::Holder;
 use crate::mvcc::Batch;
@@ -23,6 +32,79 @@ impl Participant {
     /// Lays a chunk of intents; the register is PENDING afterwards.
     pub(super) async fn spill(self: &Arc<Self>, view: &ReplicaView, prepare: Prepare) -> Result<Reply, Halt> {
         self.lay(view, prepare, RegisterState::Pending).await
+    }
+
+    /// Votes on path FAST: PREPARED at the commit ID of the prepare, or a refusal for ever. A repeated request is answered
+    /// with the register.
+    pub(super) async fn prepare_fast(self: &Arc<Self>, view: &ReplicaView, prepare: Prepare) -> Result<Reply, Halt> {
+        let record = RecordKey { part_key: prepare.part_key.clone(), attempt: prepare.meta.attempt };
+        let halt = match self.try_prepare_fast(view, &record, prepare).await {
+            Ok(reply) => return Ok(reply),
+            Err(halt) => halt,
+        };
+        match *halt {
+            Reply::Wounded => return self.refuse(view, &record, halt).await,
+            Reply::NeedHigherId { above } => {
+                self.may_promise(view, above).await?;
+            }
+            Reply::ReadInvalid { .. } | Reply::WriteConflict { .. } => {}
+            _ => return Err(halt),
+        }
+        match self.header(&record).map_err(|error| self.failed(error))? {
+            Some(header) => self.vote(&record, &header),
+            None => Err(halt),
+        }
+    }
+
+    async fn try_prepare_fast(
+        self: &Arc<Self>,
+        view: &ReplicaView,
+        record: &RecordKey,
+        prepare: Prepare,
+    ) -> Result<Reply, Halt> {
+        let commit_id = prepare.commit_id;
+        let latch = latch_key(record);
+        let admitted = self.admit(view, |state| match state.admit_fast(&prepare, &latch) {
+            Err(Block::Held(_, above)) => Ok(Err(above)),
+            other => other.map(Ok),
+        });
+        let changes = match admitted.await? {
+            Ok(changes) => changes,
+            Err(above) => {
+                // The holder may go, and then a late copy of this prepare could be taken.
+                let reason = Box::new(Reply::NeedHigherId { above });
+                return self.refuse(view, record, reason).await.or_else(|halt| Ok(*halt));
+            }
+        };
+        let keys: Vec<Vec<u8>> = prepare.writes.iter().map(|write| write.key.clone()).collect();
+        let latched = Latched::new(self, latch, keys.clone());
+        if let Some(header) = self.header(record).map_err(|error| self.failed(error))? {
+            return self.vote(record, &header);
+        }
+        self.unchanged(&prepare.reads, changes, (prepare.meta.read_id, commit_id))?;
+        let core = Core { state: RegisterState::Prepared, commit_id, min_c: commit_id, ..Core::default() };
+        let header = Header { seq: 1, core, start: prepare.meta.start, read_id: prepare.meta.read_id };
+        let batch = self.intents(record, &prepare, None, &header)?;
+        let holder = Holder {
+            record: record.clone(),
+            start: header.start,
+            state: core.state,
+            min_c: core.min_c,
+            commit_id: Some(commit_id),
+            keys,
+        };
+        let generation = view.descriptor.generation;
+        let entry = Entry { generation, batch, admin: None, latched: Some(latched), wrote: None };
+        match self.propose_holder(entry, holder).await? {
+            Applied::Yes(index) => {
+                Ok(Reply::Register(Register { index, ..Header::register(Some(&header), Plan::default()) }))
+            }
+            Applied::Guard(_) => Err(Box::new(Reply::NotReady)),
+        }
+    }
+
+    fn vote(&self, record: &RecordKey, header: &Header) -> Result<Reply, Halt> {
+        Ok(Reply::Register(self.register(record, Some(header)).map_err(|error| self.failed(error))?))
     }
 
     async fn lay(
@@ -53,7 +135,7 @@ impl Participant {
         let latched = Latched::new(self, latch, keys.clone());
         let before = self.header(record).map_err(|error| self.failed(error))?;
         if let Some(header) = before.filter(|header| header.core.state != RegisterState::Pending) {
-            return Ok(Reply::Register(self.register(record, Some(&header)).map_err(|error| self.failed(error))?));
+            return self.vote(record, &header);
         }
         let header = next_header(before.as_ref(), &prepare, min_c, becomes);
         let batch = self.intents(record, &prepare, before.as_ref(), &header)?;
@@ -69,7 +151,9 @@ impl Participant {
         let generation = view.descriptor.generation;
         let entry = Entry { generation, batch, admin: None, latched: Some(latched), wrote: None };
         match self.propose_holder(entry, holder).await? {
-            Applied::Yes => Ok(Reply::Register(Header::register(Some(&header), Plan::default()))),
+            Applied::Yes(index) => {
+                Ok(Reply::Register(Register { index, ..Header::register(Some(&header), Plan::default()) }))
+            }
             Applied::Guard(_) => Err(Box::new(Reply::NotReady)),
         }
     }
@@ -105,6 +189,9 @@ impl Participant {
         for write in &prepare.writes {
             let stored = self.engine.get(Keyspace::Data, &write.key).map_err(|error| self.failed(error))?;
             let newest = self.validate(&write.key, write.base, stored.as_ref())?;
+            if header.core.is_fast() && newest >= header.core.commit_id {
+                return Err(Box::new(Reply::NeedHigherId { above: newest }));
+            }
             let expect = stored.map_or(Expect::Absent, |_| Expect::StartsWith(newest.0.to_be_bytes().to_vec()));
             batch.guard(Keyspace::Data, write.key.clone(), expect);
             if !self.state.lock().intents.own(&write.key, record.attempt) {

@@ -62,8 +62,8 @@ pub(super) struct Entry {
 /// What became of an entry that was raft-committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Applied {
-    /// It had its effect.
-    Yes,
+    /// It had its effect, at this Raft index.
+    Yes(u64),
     /// The guard at this position did not hold.
     Guard(usize),
 }
@@ -105,7 +105,7 @@ impl Participant {
     ) -> Result<Applied, Halt> {
         let under_way = UnderWay { future: Some(Box::pin(self.clone().carry_out(entry, applied))) };
         match under_way.await {
-            Outcome::Applied { .. } => Ok(Applied::Yes),
+            Outcome::Applied { index } => Ok(Applied::Yes(index)),
             Outcome::GuardFailed { guard } => Ok(Applied::Guard(guard)),
             Outcome::GenerationMismatch(descriptor) => {
                 Err(Box::new(Reply::EpochMismatch { descriptors: vec![*descriptor] }))

@@ -4,13 +4,13 @@ use super::admit::{Block, Reading};
 use super::service::{Halt, Participant};
 use super::state::State;
 use super::wait::Waiting;
-use crate::TxnId;
+use crate::{ReadSpan, TxnId};
 use crate::api::{Blob, Read, ReadResult, Reply, TxnMeta};
 use crate::lock::Change;
 use crate::mvcc::{self, Limits};
 use quorate_storage::mutation::planted;
 use quorate_storage::store::ReplicaView;
-use quorate_storage::{Error, Span};
+use quorate_storage::Error;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) const NEWEST: TxnId = TxnId(u64::MAX);
 /// A [`crate::api::Request::Refresh`].
 pub(super) struct Refresh<'a> {
     pub meta: TxnMeta,
-    pub spans: &'a [Span],
+    pub spans: &'a [ReadSpan],
     pub from: TxnId,
     pub to: TxnId,
     pub prepared: bool,
@@ -60,7 +60,7 @@ impl Participant {
                     Err(Block::Busy(key) | Block::Intent(key)) => Waiting::new(self, state.wait_on(key)),
                     Err(Block::Wounded) => return Err(Box::new(Reply::Wounded)),
                     Err(Block::NeedHigherId(above)) => return Err(Box::new(Reply::NeedHigherId { above })),
-                    Err(Block::Younger(key, newest)) => {
+                    Err(Block::Held(key, newest)) => {
                         return Err(Box::new(Reply::WriteConflict { key, newest }));
                     }
                 }
@@ -117,18 +117,26 @@ impl Participant {
     /// No span has a version in `(from, to]`; asks the engine where the recent writes do not know.
     pub(super) fn unchanged(
         &self,
-        spans: &[Span],
+        spans: &[ReadSpan],
         changes: Vec<Change>,
-        (from, to): (TxnId, TxnId),
+        interval: (TxnId, TxnId),
     ) -> Result<(), Halt> {
-        for (span, change) in spans.iter().zip(changes).filter(|_| !planted("refresh-unchecked")) {
-            let changed = match change {
-                Change::No => None,
-                Change::Yes(key) => Some(key),
-                Change::Unknown => {
-                    mvcc::changed_in(self.engine.as_ref(), span, from, to).map_err(|error| self.failed(error))?
+        let engine = self.engine.as_ref();
+        for (ReadSpan { span, columns }, change) in
+            spans.iter().zip(changes).filter(|_| !planted("refresh-unchecked"))
+        {
+            let changed = match (change, columns) {
+                (Change::No, _) => Ok(None),
+                (Change::Yes(key), None) => Ok(Some(key)),
+                (Change::Unknown, None) => mvcc::changed_in(engine, span, interval, &|_, _| false),
+                (_, Some(columns)) => {
+                    let same = |one: &[u8], other: &[u8]| {
+                        self.compare().same(one, other, columns) || planted("columns-unseen")
+                    };
+                    mvcc::changed_in(engine, span, interval, &same)
                 }
             };
+            let changed = changed.map_err(|error| self.failed(error))?;
             if let Some(key) = changed.filter(|key| !self.passes_for_unchanged(key)) {
                 return Err(Box::new(Reply::ReadInvalid { key }));
             }

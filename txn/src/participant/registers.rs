@@ -27,7 +27,7 @@ pub(super) fn latch_key(record: &RecordKey) -> Vec<u8> {
 /// A decided header as the answer to a one-range commit.
 pub(super) fn outcome_of(header: &Header) -> Reply {
     match header.core.state {
-        RegisterState::Committed => Reply::Committed { commit_id: header.core.commit_id },
+        RegisterState::Committed => Reply::Committed { commit_id: header.core.commit_id, index: 0 },
         RegisterState::Aborted => Reply::Aborted,
         _ => Reply::Register(Header::register(Some(header), Plan::default())),
     }
@@ -58,8 +58,8 @@ impl Participant {
             } else {
                 self.put_header(generation, record, before.as_ref(), &header).await?
             };
-            if applied == Applied::Yes {
-                return self.kept(record, Some(&header), message);
+            if let Applied::Yes(index) = applied {
+                return self.kept(record, Some(&header), message).map(|reply| at_index(reply, index));
             }
         }
         Err(Box::new(Reply::NotReady))
@@ -128,11 +128,11 @@ impl Participant {
                 batch.delete(Keyspace::Record, record::plan_key(record));
             }
             match self.propose_resolution(generation, record, header, batch, last).await? {
-                Applied::Yes if last => return Ok(Applied::Yes),
-                Applied::Yes => first = false,
+                Applied::Yes(index) if last => return Ok(Applied::Yes(index)),
+                Applied::Yes(_) => first = false,
                 Applied::Guard(guard) if first => return Ok(Applied::Guard(guard)),
                 // Somebody else is resolving the rest.
-                Applied::Guard(_) => return Ok(Applied::Yes),
+                Applied::Guard(_) => return Ok(Applied::Yes(0)),
             }
         }
     }
@@ -233,6 +233,13 @@ impl Participant {
         if let Some(news) = self.state.lock().news.get_mut(record) {
             *news = now;
         }
+    }
+}
+
+fn at_index(reply: Reply, index: u64) -> Reply {
+    match reply {
+        Reply::Register(register) => Reply::Register(Register { index, ..register }),
+        other => other,
     }
 }
 

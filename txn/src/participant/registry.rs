@@ -1,7 +1,7 @@
 //! The participants of a node: one per range that it leads.
 
 use super::service::{Ids, Participant, Parts, Resolver, Seams};
-use crate::Attempt;
+use crate::{Attempt, Compare};
 use parking_lot::{Mutex, RwLock};
 use quorate_net::runtime::{Instant, Runtime};
 use quorate_storage::store::ReplicaView;
@@ -37,6 +37,13 @@ impl Participants {
         let first = self.parts.seams.resolver.set(resolver).is_ok() && self.parts.seams.ids.set(ids).is_ok();
         if !first {
             tracing::warn!("participants are connected already");
+        }
+    }
+
+    /// Lets reads that used some columns only be held against those. Without it, a change of any is a change of all.
+    pub fn compare_with(&self, compare: Arc<dyn Compare>) {
+        if self.parts.seams.compare.set(compare).is_err() {
+            tracing::warn!("participants know how to compare values already");
         }
     }
 

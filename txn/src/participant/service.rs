@@ -5,12 +5,13 @@ use super::registry::Gateways;
 use super::state::State;
 use crate::api::{RangeRequest, Read, RecordKey, Reply, Request, TxnMeta};
 use crate::commit::Message;
+use crate::columns::{Compare, ReadSpan, Whole};
 use crate::{Attempt, TxnId};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use quorate_net::runtime::Runtime;
 use quorate_storage::store::ReplicaView;
-use quorate_storage::{Engine, Error, NodeId, RangeId, Role, Span, StoreHandle};
+use quorate_storage::{Engine, Error, NodeId, RangeId, Role, StoreHandle};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -34,6 +35,7 @@ pub trait Ids: Send + Sync {
 pub(super) struct Seams {
     pub resolver: OnceLock<Weak<dyn Resolver>>,
     pub ids: OnceLock<Weak<dyn Ids>>,
+    pub compare: OnceLock<Arc<dyn Compare>>,
 }
 
 impl std::fmt::Debug for Seams {
@@ -100,6 +102,11 @@ impl Participant {
         Box::new(Reply::NotLeader { leader: None, maybe_applied: false })
     }
 
+    /// Who can take values apart.
+    pub(super) fn compare(&self) -> &dyn Compare {
+        self.seams.compare.get().map_or(&Whole, |compare| compare.as_ref())
+    }
+
     /// The term of this leadership.
     pub fn term(&self) -> u64 {
         self.term
@@ -159,6 +166,7 @@ impl Participant {
             }
             Request::CommitOne(prepare) => self.commit_one(&view, prepare).await,
             Request::CanCommit(prepare) => self.can_commit(&view, prepare).await,
+            Request::PrepareFast(prepare) => self.prepare_fast(&view, prepare).await,
             Request::Spill(prepare) => self.spill(&view, prepare).await,
             Request::Split { key, right } => self.split(&view, key, right).await,
             other => match register_message(other) {
@@ -221,14 +229,17 @@ fn register_message(request: Request) -> Option<(RecordKey, Message)> {
 
 /// Whether spans have their start first and writes ascend without doubles.
 fn is_well_formed(request: &Request) -> bool {
-    let spans_ok = |spans: &[Span]| spans.iter().all(|span| span.start <= span.end);
+    let spans_ok = |reads: &[ReadSpan]| reads.iter().all(|read| read.span.start <= read.span.end);
     match request {
         Request::Read { reads, .. } => reads.iter().all(|read| match read {
             Read::Get { .. } => true,
             Read::Scan { span, .. } => span.start <= span.end,
         }),
         Request::Refresh { spans, .. } => spans_ok(spans),
-        Request::CommitOne(prepare) | Request::CanCommit(prepare) | Request::Spill(prepare) => {
+        Request::CommitOne(prepare)
+        | Request::CanCommit(prepare)
+        | Request::PrepareFast(prepare)
+        | Request::Spill(prepare) => {
             spans_ok(&prepare.reads) && prepare.writes.is_sorted_by(|before, after| before.key < after.key)
         }
         _ => true,
@@ -243,12 +254,15 @@ fn covers(view: &ReplicaView, request: &Request) -> bool {
             Read::Get { key } => range.contains(key),
             Read::Scan { span, .. } => range.covers(span),
         }),
-        Request::Refresh { spans, .. } => spans.iter().all(|span| range.covers(span)),
+        Request::Refresh { spans, .. } => spans.iter().all(|read| range.covers(&read.span)),
         Request::Unlock { .. } => true,
-        Request::CommitOne(prepare) | Request::CanCommit(prepare) | Request::Spill(prepare) => {
+        Request::CommitOne(prepare)
+        | Request::CanCommit(prepare)
+        | Request::PrepareFast(prepare)
+        | Request::Spill(prepare) => {
             range.contains(&prepare.part_key)
                 && prepare.writes.iter().all(|write| range.contains(&write.key))
-                && prepare.reads.iter().all(|span| range.covers(span))
+                && prepare.reads.iter().all(|read| range.covers(&read.span))
         }
         Request::Inquire { record, .. }
         | Request::PreCommit { record, .. }

@@ -47,7 +47,7 @@ impl Participant {
             wrote: None,
         };
         match self.propose(entry, move |state| state.forget_from(&key)).await? {
-            Applied::Yes => Ok(Reply::Ok),
+            Applied::Yes(_) => Ok(Reply::Ok),
             Applied::Guard(_) => Err(Box::new(Reply::NotReady)),
         }
     }

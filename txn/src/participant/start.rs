@@ -44,7 +44,7 @@ impl Participant {
         self.current(view.descriptor.generation)?;
         let floor = fresh.max(self.stored_floor().map_err(|error| self.failed(error))?);
         self.state.lock().saw(fresh);
-        if self.propose_floor(view.descriptor.generation, floor).await? != Applied::Yes {
+        if let Applied::Guard(_) = self.propose_floor(view.descriptor.generation, floor).await? {
             return Ok(false);
         }
         let holders = self.stored_holders(&view.descriptor.span).map_err(|error| self.failed(error))?;

@@ -20,9 +20,9 @@
 
 use crate::api::{RecordKey, Register, RegisterState};
 use crate::commit::Core;
-use crate::{Attempt, Ballot, StartId, TxnId};
+use crate::{Attempt, Ballot, ReadSpan, StartId, TxnId};
 use bincode::{Decode, Encode};
-use quorate_storage::{Error, Expect, Span, codec, keys};
+use quorate_storage::{Error, Expect, codec, keys};
 
 const PLAN: u8 = 1;
 const ATTEMPT_LEN: usize = 24;
@@ -58,7 +58,7 @@ pub struct Plan {
     /// Part keys of the deciding ones.
     pub acceptors: Vec<Vec<u8>>,
     /// Reads of the attempt in this range.
-    pub reads: Vec<Span>,
+    pub reads: Vec<ReadSpan>,
     /// Whether it read in ranges where it does not write.
     pub foreign_reads: bool,
 }
@@ -155,6 +155,7 @@ impl Header {
             reads: plan.reads,
             read_id: header.map_or(TxnId(0), |header| header.read_id),
             start: header.map_or(StartId::default(), |header| header.start),
+            index: 0,
         }
     }
 }

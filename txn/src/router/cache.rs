@@ -6,6 +6,8 @@
 //! ```
 //! Invariant: no two routes of the cache overlap.
 
+use parking_lot::Mutex;
+use quorate_net::runtime::Instant;
 use quorate_storage::{NodeId, RangeDescriptor, Span};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -19,11 +21,13 @@ pub struct Route {
     pub descriptor: RangeDescriptor,
     /// Node id of the leader; 0 if unknown.
     leader: AtomicU64,
+    /// When its leader was last found to be another one, or gone. Held for moments only.
+    trouble: Mutex<Option<Instant>>,
 }
 
 impl Route {
     fn new(descriptor: RangeDescriptor) -> Route {
-        Route { descriptor, leader: AtomicU64::new(0) }
+        Route { descriptor, leader: AtomicU64::new(0), trouble: Mutex::new(None) }
     }
 
     /// The leader, as far as known.
@@ -37,6 +41,26 @@ impl Route {
     /// Remembers the leader, or that it is not known.
     pub fn set_leader(&self, leader: Option<NodeId>) {
         self.leader.store(leader.map_or(0, |node| node.0), Ordering::Relaxed);
+    }
+
+    /// Who was thought to lead does not; `leader` may.
+    pub fn not_leader(&self, leader: Option<NodeId>, now: Instant) {
+        // Whoever did not know before learns where the leader is, which is no trouble.
+        if self.leader().is_some_and(|known| Some(known) != leader) {
+            *self.trouble.lock() = Some(now);
+        }
+        self.set_leader(leader);
+    }
+
+    /// The leader cannot be reached.
+    pub fn unreachable(&self, now: Instant) {
+        *self.trouble.lock() = Some(now);
+        self.set_leader(None);
+    }
+
+    /// When the leader was last lost.
+    pub fn last_trouble(&self) -> Option<Instant> {
+        *self.trouble.lock()
     }
 }
 
@@ -77,7 +101,10 @@ impl Cache {
         }
         let route = Route::new(descriptor);
         let same = overlapping.iter().find(|known| known.descriptor.id == route.descriptor.id);
-        route.set_leader(same.and_then(|known| known.leader()));
+        if let Some(known) = same {
+            route.set_leader(known.leader());
+            *route.trouble.lock() = known.last_trouble();
+        }
         self.by_end.insert(route.descriptor.span.end.clone(), Arc::new(route));
         true
     }

@@ -17,10 +17,12 @@
 
 mod cache;
 mod directory;
+mod health;
 mod send;
 mod server;
 
 pub use cache::Route;
 pub use directory::{DirectoryReply, DirectoryRequest, DirectoryService};
+pub use health::Suspicion;
 pub use send::{Answer, Delivery, Router};
 pub use server::Server;

@@ -3,6 +3,7 @@
 use super::cache::{Cache, Route};
 use super::directory::{DirectoryReply, DirectoryRequest, DirectoryService};
 use crate::api::{RangeRequest, Reply, Request};
+use crate::columns::ReadSpan;
 use crate::error::{Error, Result};
 use crate::participant::Participants;
 use crate::service::{Backoff, Caller, MOST_BYTES, PATIENCE, Peers, kind};
@@ -10,7 +11,7 @@ use crate::tasks::Tasks;
 use bytes::Bytes;
 use futures::future::join_all;
 use parking_lot::RwLock;
-use quorate_net::{Message, NetError, PeerId, Runtime, codec};
+use quorate_net::{Message, NetError, PeerId, Runtime, Transport, codec};
 use quorate_storage::mutation::planted;
 use quorate_storage::{NodeId, RangeDescriptor, RangeId, ReplicaRole, Role, Span};
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub struct Delivery {
     pub answer: Answer,
     /// Whether an earlier, unanswered try may still take effect.
     pub in_doubt: bool,
+    /// Calls made to other nodes.
+    pub calls: u32,
 }
 
 /// How a request ended.
@@ -79,6 +82,11 @@ impl Router {
     /// Time and randomness.
     pub fn runtime(&self) -> &Runtime {
         &self.peers.runtime
+    }
+
+    /// The way to other nodes, if there are any.
+    pub(super) fn transport(&self) -> Option<&Arc<dyn Transport>> {
+        self.peers.transport.as_ref()
     }
 
     /// What goes on behind callers' backs.
@@ -138,18 +146,18 @@ impl Router {
         }
     }
 
-    /// The parts of `spans`, each with the range that it lies in; in order.
-    pub async fn cut(&self, spans: Vec<Span>) -> Result<Vec<(Arc<Route>, Span)>> {
-        let mut parts = Vec::with_capacity(spans.len());
-        for mut rest in spans {
+    /// The parts of `reads`, each with the range that it lies in; in order.
+    pub async fn cut(&self, reads: Vec<ReadSpan>) -> Result<Vec<(Arc<Route>, ReadSpan)>> {
+        let mut parts = Vec::with_capacity(reads.len());
+        for ReadSpan { span: mut rest, columns } in reads {
             while rest.start < rest.end {
                 let route = self.locate(&rest.start).await?;
                 if rest.end <= route.descriptor.span.end {
-                    parts.push((route, rest));
+                    parts.push((route, ReadSpan { span: rest, columns }));
                     break;
                 }
                 let end = route.descriptor.span.end.clone();
-                parts.push((route, Span::new(rest.start, end.clone())));
+                parts.push((route, ReadSpan { span: Span::new(rest.start, end.clone()), columns: columns.clone() }));
                 rest.start = end;
             }
         }
@@ -172,15 +180,21 @@ impl Router {
     /// # Errors
     /// [`Error::Unavailable`] when no leaseholder answers, or none keeps the key for [`PATIENCE`].
     pub async fn send_to_key(&self, key: &[u8], make: impl Fn() -> Request) -> Result<Reply> {
+        let (range, delivery) = self.deliver_to_key(key, make).await?;
+        match delivery.answer {
+            Answer::Reply(reply) => Ok(reply),
+            Answer::Moved | Answer::Unavailable => Err(Error::Unavailable(Some(range))),
+        }
+    }
+
+    /// As [`Router::send_to_key`], with the range that answered in the end.
+    pub(crate) async fn deliver_to_key(&self, key: &[u8], make: impl Fn() -> Request) -> Result<(RangeId, Delivery)> {
         let start = self.runtime().now();
         loop {
             let route = self.locate(key).await?;
-            match self.send(&route, &make).await.answer {
-                Answer::Reply(reply) => return Ok(reply),
-                Answer::Moved if self.runtime().now() - start < PATIENCE => {}
-                Answer::Moved | Answer::Unavailable => {
-                    return Err(Error::Unavailable(Some(route.descriptor.id)));
-                }
+            let delivery = self.send(&route, &make).await;
+            if !matches!(delivery.answer, Answer::Moved) || self.runtime().now() - start >= PATIENCE {
+                return Ok((route.descriptor.id, delivery));
             }
         }
     }
@@ -198,15 +212,19 @@ impl Router {
                 Ok(participant.handle(request()).await)
             } else {
                 match self.target(route, tries.count) {
-                    Some(node) => self.call(node, &request()).await,
+                    Some(node) => {
+                        tries.calls += 1;
+                        self.call(node, &request()).await
+                    }
                     None => Ok(Reply::NotReady),
                 }
             };
-            if let Some(answer) = self.judge(route, &mut tries, reply) {
-                return Delivery { answer, in_doubt: tries.in_doubt };
-            }
-            if let Some(answer) = tries.pause(&self.peers).await {
-                return Delivery { answer, in_doubt: tries.in_doubt };
+            let answer = match self.judge(route, &mut tries, reply) {
+                Some(answer) => Some(answer),
+                None => tries.pause(&self.peers).await,
+            };
+            if let Some(answer) = answer {
+                return Delivery { answer, in_doubt: tries.in_doubt, calls: tries.calls };
             }
         }
     }
@@ -218,7 +236,7 @@ impl Router {
             Ok(Reply::NotLeader { leader, maybe_applied }) => {
                 tries.in_doubt |= maybe_applied;
                 tries.hurry = leader.is_some() && leader != route.leader();
-                route.set_leader(leader);
+                route.not_leader(leader, self.runtime().now());
             }
             Ok(Reply::NotReady) => {}
             Ok(Reply::EpochMismatch { descriptors }) => {
@@ -235,14 +253,14 @@ impl Router {
             }
             Err(error) => {
                 tries.in_doubt |= error.maybe_delivered();
-                route.set_leader(None);
+                route.unreachable(self.runtime().now());
             }
         }
         None
     }
 
     /// Whom to ask when this node does not serve the range.
-    fn target(&self, route: &Route, count: usize) -> Option<NodeId> {
+    pub(super) fn target(&self, route: &Route, count: usize) -> Option<NodeId> {
         if count < 2 {
             match self.peers.store.view(route.descriptor.id).map(|view| view.role) {
                 Some(Role::Leader | Role::Candidate) => return None,
@@ -304,6 +322,7 @@ impl Router {
 #[derive(Debug, Default)]
 struct Tries {
     count: usize,
+    calls: u32,
     in_doubt: bool,
     /// A new leader was named: ask it at once.
     hurry: bool,

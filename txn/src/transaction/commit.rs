@@ -1,9 +1,11 @@
-//! The end of a transaction that wrote: cut by ranges, then the cheapest way to commit.
+//! The end of a transaction that wrote: cut by ranges, then the cheapest way to commit (`path`).
 //!
 //! ```text
 //!   one range, one proposal    ONE          C := oracle ─► refresh reads elsewhere ─► CommitOne
-//!        pushed too often ───►  ╲                NeedHigherId: new C, again     no answer: Settle, then it is known
-//!   several ranges             THREE-PHASE  spill what is too large for a proposal ─► CanCommit ...
+//!                                               NeedHigherId: new C, again     no answer: Settle, then it is known
+//!   several ranges             FAST         C := oracle ─► refresh reads elsewhere ─► PrepareFast to all
+//!        pushed, moved ... ──►              NeedHigherId: a new attempt at a new C
+//!                              THREE-PHASE  spill what is too large for a proposal ─► CanCommit ...
 //! ```
 //! When a range was split between cutting and committing, the attempt is made ABORTED and the same writes are cut again
 //! as a new attempt.
@@ -12,20 +14,19 @@
 
 use super::handle::Transaction;
 use super::observer::End;
-use super::options::{CommitPath, Committed, Isolation};
-use crate::TxnId;
+use super::options::{Committed, Isolation};
+use super::path::{Load, PROPOSAL_BYTES, Past, Way, choose};
+use crate::{ReadSpan, TxnId};
 use crate::api::{Base, Prepare, RecordKey, RegisterState, Reply, Request, TxnMeta, Write};
 use crate::coordinator::{Abort, Decision, Plan, unexpected};
 use crate::error::{Error, Result, RetryReason};
 use crate::oracle::CommitIds;
 use crate::router::{Answer, Route};
 use crate::service::Backoff;
-use quorate_storage::Span;
+use crate::trace::{CommitPath, Event, Phase, Recorder};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Writes of one range beyond this many bytes go down in chunks before the votes.
-const PROPOSAL_BYTES: usize = 1 << 20;
 /// Size at which a chunk is full.
 const CHUNK_BYTES: usize = 512 << 10;
 /// Most bytes of one key and its value.
@@ -34,14 +35,14 @@ const MOST_WRITE_BYTES: usize = 8 << 20;
 const WRITE_OVERHEAD: usize = 32;
 /// Attempts of one commit before the transaction is run again.
 const MOST_ATTEMPTS: usize = 8;
-/// Refusals of a commit ID after which locks are taken before the ID is chosen (three-phase commit).
-const MOST_PUSHES: usize = 8;
+/// IDs that a commit in one range is tried with.
+const MOST_IDS: usize = 8;
 
 /// What a transaction does in one range.
 struct Part {
     route: Arc<Route>,
     writes: Vec<Write>,
-    reads: Vec<Span>,
+    reads: Vec<ReadSpan>,
     bytes: usize,
 }
 
@@ -74,27 +75,28 @@ impl Transaction {
     /// committed. [`Error::Ambiguous`]: the outcome is unknown. [`Error::ReadOnly`], [`Error::TooLarge`].
     pub async fn commit(&mut self) -> Result<Committed> {
         self.check_open()?;
-        let result = self.commit_writes().await;
+        let recorder = Recorder::new(self.client.router().runtime());
+        let result = self.commit_writes(&recorder).await;
         self.finished = true;
         if let Some(watch) = &mut self.watch {
             watch.ends(match &result {
-                Ok(committed) => End::Committed(committed.commit_id),
+                Ok((commit_id, _)) => End::Committed(*commit_id),
                 Err(Error::Ambiguous) => End::Unknown,
                 Err(_) => End::Aborted,
             });
         }
         self.release().await;
-        result
+        result.map(|(commit_id, path)| Committed { commit_id, path, trace: recorder.finish() })
     }
 
-    async fn commit_writes(&mut self) -> Result<Committed> {
+    async fn commit_writes(&mut self, recorder: &Recorder) -> Result<(Option<TxnId>, CommitPath)> {
         if self.overlay.is_empty() {
-            return Ok(Committed { commit_id: None, path: CommitPath::ReadOnly });
+            return Ok((None, CommitPath::ReadOnly));
         }
         if self.options.read_only {
             return Err(Error::ReadOnly);
         }
-        let mut lock_first = false;
+        let mut past = Past::default();
         for _ in 0..MOST_ATTEMPTS {
             if let Some(watch) = &mut self.watch {
                 let writes = self.overlay.iter().map(|(key, write)| (key.to_vec(), write.value.clone()));
@@ -102,17 +104,26 @@ impl Transaction {
             }
             let (parts, outside) = self.cut().await?;
             let participants = parts.len();
-            let one = participants == 1 && parts[0].bytes <= PROPOSAL_BYTES && !lock_first;
-            let decision =
-                if one { self.commit_one(parts, outside).await } else { self.commit_many(parts, outside).await };
-            match decision? {
-                Decision::Committed(commit_id) => {
-                    let path = if one { CommitPath::One } else { CommitPath::ThreePhase { participants } };
-                    return Ok(Committed { commit_id: Some(commit_id), path });
-                }
+            let way = self.way(&parts, past);
+            let path = match way {
+                Way::One => CommitPath::One,
+                Way::Fast => CommitPath::Fast { participants },
+                Way::ThreePhase(reason) => CommitPath::ThreePhase { participants, reason },
+            };
+            recorder.note(recorder.now(), Event::Attempt { attempt: self.attempt, path });
+            let decision = match way {
+                Way::One => self.commit_one(parts, outside, recorder).await?,
+                Way::Fast => self.commit_fast(parts, outside, recorder).await?,
+                Way::ThreePhase(_) => self.commit_many(parts, outside, recorder).await?,
+            };
+            match decision {
+                Decision::Committed(commit_id) => return Ok((Some(commit_id), path)),
                 Decision::Aborted(Abort::Conflict(reason)) => return Err(Error::Retry(reason)),
-                Decision::Aborted(Abort::Moved) => {}
-                Decision::Aborted(Abort::Pushed) => lock_first = true,
+                Decision::Aborted(Abort::Moved) => past.moved = true,
+                Decision::Aborted(Abort::Pushed { above }) => {
+                    past.pushed(way == Way::One);
+                    self.reach(above).await?;
+                }
             }
             self.release().await;
             self.attempt = self.client.next_attempt();
@@ -120,8 +131,15 @@ impl Transaction {
         Err(Error::Retry(RetryReason::Aborted))
     }
 
+    fn way(&self, parts: &[Part], past: Past) -> Way {
+        let load = |part: &Part| Load { range: part.route.descriptor.id, keys: part.writes.len(), bytes: part.bytes };
+        let loads: Vec<Load> = parts.iter().map(load).collect();
+        let suspicion = |at: usize| self.client.router().suspicion(&parts[at].route);
+        choose(&loads, past, self.protocol, self.changes_catalog, suspicion)
+    }
+
     /// Writes and reads by range; reads in ranges without writes apart.
-    async fn cut(&mut self) -> Result<(Vec<Part>, Vec<Span>)> {
+    async fn cut(&mut self) -> Result<(Vec<Part>, Vec<ReadSpan>)> {
         let serializable = self.options.isolation == Isolation::Serializable;
         self.reads.settle();
         let mut parts: Vec<Part> = Vec::new();
@@ -134,7 +152,7 @@ impl Transaction {
                 let route = self.client.router().locate(key).await?;
                 parts.push(Part { route, writes: Vec::new(), reads: Vec::new(), bytes: 0 });
             }
-            let read_before = serializable && self.reads.has_point(key);
+            let read_before = serializable && self.reads.was_read(key);
             let base = if read_before { Base::NotAfter(self.read_id) } else { write.base };
             let value = write.value.as_ref().map(|value| value.to_vec());
             if let Some(part) = parts.last_mut() {
@@ -164,7 +182,7 @@ impl Transaction {
     }
 
     /// Path ONE.
-    async fn commit_one(&mut self, parts: Vec<Part>, outside: Vec<Span>) -> Result<Decision> {
+    async fn commit_one(&mut self, parts: Vec<Part>, outside: Vec<ReadSpan>, recorder: &Recorder) -> Result<Decision> {
         let meta = self.commit_meta();
         let Some(part) = parts.into_iter().next() else {
             return Ok(Decision::Aborted(Abort::Moved));
@@ -172,7 +190,7 @@ impl Transaction {
         let range = part.route.descriptor.id;
         let (route, mut prepare) = part.prepare(meta, TxnId(0), !outside.is_empty());
         let mut in_doubt = false;
-        let result = self.push_one(&route, &mut prepare, &outside, &mut in_doubt).await;
+        let result = self.push_one(&route, &mut prepare, &outside, (&mut in_doubt, recorder)).await;
         if matches!(result, Ok(Decision::Committed(_))) {
             self.locked.remove(&range);
         } else if in_doubt {
@@ -190,32 +208,38 @@ impl Transaction {
         &self,
         route: &Arc<Route>,
         prepare: &mut Prepare,
-        outside: &[Span],
-        in_doubt: &mut bool,
+        outside: &[ReadSpan],
+        (in_doubt, recorder): (&mut bool, &Recorder),
     ) -> Result<Decision> {
         let conflict = |reason| Ok(Decision::Aborted(Abort::Conflict(reason)));
         let mut backoff =
             Backoff::new(self.client.router().runtime(), Duration::from_micros(200), Duration::from_millis(5));
-        for pushes in 0..MOST_PUSHES {
+        let mut highest = TxnId(0);
+        for pushes in 0..MOST_IDS {
             if pushes > 2 {
                 backoff.wait().await;
             }
-            let ids = self.commit_ids(pushes > 0).await?;
+            let ids = self.commit_ids(pushes > 0, recorder).await?;
             if ids.catalog_id > self.catalog_id && !self.changes_catalog {
                 return conflict(RetryReason::ReadConflict);
             }
             prepare.commit_id = ids.commit_id;
-            if !self.refresh_outside(prepare.meta, outside, ids.commit_id).await? {
+            if !self.refresh_outside(prepare.meta, outside, ids.commit_id, recorder).await? {
                 return conflict(RetryReason::ReadConflict);
             }
+            let at = recorder.now();
             let delivery = self.client.router().send(route, || Request::CommitOne(prepare.clone())).await;
+            let part = (route.descriptor.id, prepare.part_key.as_slice());
+            recorder.answered(at, Phase::CommitOne, part, &delivery);
             *in_doubt |= delivery.in_doubt;
             match delivery.answer {
-                Answer::Reply(Reply::Committed { commit_id }) => return Ok(Decision::Committed(commit_id)),
+                Answer::Reply(Reply::Committed { commit_id, .. }) => {
+                    recorder.round();
+                    return Ok(Decision::Committed(commit_id));
+                }
                 Answer::Reply(Reply::NeedHigherId { above }) => {
-                    if above >= ids.commit_id {
-                        self.reach(above).await?;
-                    }
+                    highest = highest.max(above);
+                    self.reach(above).await?;
                 }
                 Answer::Reply(Reply::ReadInvalid { .. }) => return conflict(RetryReason::ReadConflict),
                 Answer::Reply(Reply::WriteConflict { newest, .. }) => {
@@ -231,20 +255,39 @@ impl Transaction {
                 Answer::Unavailable => return Err(Error::Unavailable(Some(route.descriptor.id))),
             }
         }
-        Ok(Decision::Aborted(Abort::Pushed))
+        Ok(Decision::Aborted(Abort::Pushed { above: highest }))
     }
 
-    async fn commit_ids(&self, again: bool) -> Result<CommitIds> {
-        let oracle = self.client.oracle();
-        match (self.changes_catalog, again) {
-            (true, _) => oracle.catalog_commit_id().await,
-            (false, true) => oracle.fresh_commit_id().await,
-            (false, false) => oracle.commit_id(self.read_id).await,
+    /// Path FAST.
+    async fn commit_fast(&mut self, parts: Vec<Part>, outside: Vec<ReadSpan>, recorder: &Recorder) -> Result<Decision> {
+        let meta = self.commit_meta();
+        let ids = self.commit_ids(false, recorder).await?;
+        let conflict = || Ok(Decision::Aborted(Abort::Conflict(RetryReason::ReadConflict)));
+        if ids.catalog_id > self.catalog_id || !self.refresh_outside(meta, &outside, ids.commit_id, recorder).await? {
+            return conflict();
         }
+        let ranges: Vec<_> = parts.iter().map(|part| part.route.descriptor.id).collect();
+        let prepares = parts.into_iter().map(|part| part.prepare(meta, ids.commit_id, !outside.is_empty())).collect();
+        let decision = self.client.coordinator().commit_fast(self.attempt, prepares, ids.commit_id, recorder).await?;
+        if matches!(decision, Decision::Committed(_)) {
+            self.locked.retain(|range, _| !ranges.contains(range));
+        }
+        Ok(decision)
     }
 
-    /// Promises are made at IDs that were handed out, so the next ID is above them; unless a deposed oracle gave this
-    /// one.
+    async fn commit_ids(&self, again: bool, recorder: &Recorder) -> Result<CommitIds> {
+        let (oracle, at) = (self.client.oracle(), recorder.now());
+        let ids = match (self.changes_catalog, again) {
+            (true, _) => oracle.catalog_commit_id().await?,
+            (false, true) => oracle.fresh_commit_id().await?,
+            (false, false) => oracle.commit_id(self.read_id).await?,
+        };
+        recorder.note(at, Event::CommitId(ids.commit_id));
+        Ok(ids)
+    }
+
+    /// The next ID will be above `above`. Promises are made at IDs that were handed out, so it is; unless a deposed oracle
+    /// gave this one.
     async fn reach(&self, above: TxnId) -> Result<()> {
         if self.client.oracle().read_id().await?.read_id < above {
             self.client.oracle().advance_to(above).await?;
@@ -252,15 +295,18 @@ impl Transaction {
         Ok(())
     }
 
-    async fn refresh_outside(&self, meta: TxnMeta, outside: &[Span], to: TxnId) -> Result<bool> {
+    async fn refresh_outside(&self, meta: TxnMeta, outside: &[ReadSpan], to: TxnId, recorder: &Recorder) -> Result<bool> {
         if outside.is_empty() {
             return Ok(true);
         }
-        self.client.coordinator().refresh(meta, outside.to_vec(), meta.read_id, to, false).await
+        let at = recorder.now();
+        let valid = self.client.coordinator().refresh(meta, outside.to_vec(), meta.read_id, to, false).await?;
+        recorder.note(at, Event::Refreshed { spans: outside.len(), valid });
+        Ok(valid)
     }
 
     /// Three-phase commit, after the intents that do not fit into a proposal were laid.
-    async fn commit_many(&mut self, parts: Vec<Part>, outside: Vec<Span>) -> Result<Decision> {
+    async fn commit_many(&mut self, parts: Vec<Part>, outside: Vec<ReadSpan>, recorder: &Recorder) -> Result<Decision> {
         let meta = self.commit_meta();
         let foreign_reads = self.changes_catalog || !outside.is_empty();
         let ranges: Vec<_> = parts.iter().map(|part| part.route.descriptor.id).collect();
@@ -269,14 +315,14 @@ impl Transaction {
         for part in parts {
             let large = part.bytes > PROPOSAL_BYTES;
             let (route, mut prepare) = part.prepare(meta, TxnId(0), foreign_reads);
-            if large && let Err(abort) = self.spill(&route, &mut prepare).await? {
+            if large && let Err(abort) = self.spill(&route, &mut prepare, recorder).await? {
                 self.client.coordinator().spread(self.attempt, part_keys, None);
                 return Ok(Decision::Aborted(abort));
             }
             prepares.push((route, prepare));
         }
         let plan = Plan::new(meta, prepares, outside, self.catalog_id, self.changes_catalog);
-        let decision = self.client.coordinator().commit(plan).await?;
+        let decision = self.client.coordinator().commit(plan, recorder).await?;
         if matches!(decision, Decision::Committed(_)) {
             self.locked.retain(|range, _| !ranges.contains(range));
         }
@@ -284,13 +330,17 @@ impl Transaction {
     }
 
     /// Lays intents in chunks; the last chunk stays for CanCommit.
-    async fn spill(&self, route: &Arc<Route>, prepare: &mut Prepare) -> Result<Result<(), Abort>> {
+    async fn spill(&self, route: &Arc<Route>, prepare: &mut Prepare, recorder: &Recorder) -> Result<Result<(), Abort>> {
         let mut chunks = chunks(std::mem::take(&mut prepare.writes));
         prepare.writes = chunks.pop().unwrap_or_default();
         for writes in chunks {
             let chunk = Prepare { writes, reads: Vec::new(), ..prepare.clone() };
             let conflict = |reason| Ok(Err(Abort::Conflict(reason)));
-            match self.client.router().send(route, || Request::Spill(chunk.clone())).await.answer {
+            let at = recorder.now();
+            let delivery = self.client.router().send(route, || Request::Spill(chunk.clone())).await;
+            recorder.answered(at, Phase::Spill, (route.descriptor.id, &prepare.part_key), &delivery);
+            recorder.round();
+            match delivery.answer {
                 Answer::Reply(Reply::Ok) => {}
                 Answer::Reply(Reply::Register(register)) if register.state == RegisterState::Pending => {}
                 Answer::Reply(Reply::WriteConflict { newest, .. }) => {

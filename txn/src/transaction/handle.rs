@@ -2,14 +2,14 @@
 
 use super::client::Client;
 use super::observer::Watch;
-use super::options::{Isolation, Mark, TxnOptions};
+use super::options::{CommitProtocol, Isolation, Mark, TxnOptions};
 use super::overlay::Overlay;
 use super::reads::ReadSet;
 use crate::api::{Base, Request, TxnMeta};
 use crate::error::{Error, Result, RetryReason};
 use crate::oracle::Reading;
 use crate::router::Router;
-use crate::{Attempt, StartId, TxnId};
+use crate::{Attempt, Columns, StartId, TxnId};
 use bytes::Bytes;
 use quorate_storage::{RangeId, Span};
 use std::collections::BTreeMap;
@@ -27,6 +27,7 @@ pub struct Transaction {
     pub(super) catalog_id: TxnId,
     pub(super) changes_catalog: bool,
     pub(super) lock_timeout: Option<Duration>,
+    pub(super) protocol: CommitProtocol,
     pub(super) overlay: Overlay,
     /// Everything read (SERIALIZABLE only).
     pub(super) reads: ReadSet,
@@ -63,6 +64,7 @@ impl Transaction {
             catalog_id: reading.catalog_id,
             changes_catalog: false,
             lock_timeout: None,
+            protocol: CommitProtocol::Auto,
             overlay: Overlay::default(),
             reads: ReadSet::default(),
             promised: ReadSet::default(),
@@ -110,6 +112,11 @@ impl Transaction {
         self.lock_timeout = limit;
     }
 
+    /// How the transaction is to be committed.
+    pub fn set_commit_protocol(&mut self, protocol: CommitProtocol) {
+        self.protocol = protocol;
+    }
+
     /// Buffers a write; `commit` refuses it in a read-only transaction.
     pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
         let base = self.base();
@@ -132,14 +139,14 @@ impl Transaction {
 
     /// What was read in `span` must still hold at the commit ID, below SERIALIZABLE too: foreign keys, unique checks,
     /// `FOR SHARE`.
-    pub fn must_stay_valid(&mut self, span: Span) {
+    pub fn must_stay_valid(&mut self, span: Span, columns: &Columns) {
         if self.options.isolation == Isolation::Serializable {
             return;
         }
         if self.promised.is_empty() {
             self.promised_from = self.read_id;
         }
-        self.promised.add_span(span);
+        self.promised.add_span(span, columns);
     }
 
     /// The transaction changes the catalog: its commit ID becomes the oracle's catalog ID.

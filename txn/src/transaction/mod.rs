@@ -6,7 +6,8 @@
 //!   lock        granted on a version newer than S: earlier reads are refreshed and S moves up (SERIALIZABLE),
 //!               or the transaction gives up (snapshot), or the statement starts again (READ COMMITTED)
 //!   put         into the overlay
-//!   commit      nothing written: done.   one range: C := oracle, CommitOne.   several: three-phase commit
+//!   commit      nothing written: done.   one range: C := oracle, CommitOne.   several: PrepareFast at C, or three-phase
+//!               commit (which way and why: `path`)
 //! ```
 //! What is checked at commit:
 //!
@@ -29,13 +30,14 @@ mod handle;
 mod observer;
 mod options;
 mod overlay;
+mod path;
 mod read;
 mod reads;
 
 pub use client::{Client, Setup};
 pub use handle::Transaction;
 pub use observer::{End, Observed, ObservedRead, Observer};
-pub use options::{CommitPath, Committed, Isolation, Mark, Page, Scan, TxnOptions};
+pub use options::{CommitProtocol, Committed, Isolation, Mark, Page, Scan, TxnOptions};
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@
 //! Invariant: every transaction that began is reported once, also one whose task was dropped.
 
 use super::options::Isolation;
-use crate::{Attempt, TxnId};
+use crate::{Columns, Attempt, TxnId};
 use bytes::Bytes;
 use quorate_storage::Span;
 use std::sync::Arc;
@@ -47,6 +47,8 @@ pub struct ObservedRead {
     pub span: Span,
     /// All pairs there.
     pub pairs: Vec<(Vec<u8>, Bytes)>,
+    /// What of their values was used.
+    pub columns: Columns,
 }
 
 /// How a transaction ended.
@@ -85,8 +87,8 @@ impl Watch {
         Box::new(Watch { observer, seen })
     }
 
-    pub(super) fn read(&mut self, read_id: TxnId, span: Span, pairs: Vec<(Vec<u8>, Bytes)>) {
-        self.seen.reads.push(ObservedRead { read_id, span, pairs });
+    pub(super) fn read(&mut self, read_id: TxnId, span: Span, pairs: Vec<(Vec<u8>, Bytes)>, columns: Columns) {
+        self.seen.reads.push(ObservedRead { read_id, span, pairs, columns });
     }
 
     /// An attempt to commit begins: until it ends otherwise, nobody knows how.

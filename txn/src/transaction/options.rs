@@ -1,6 +1,7 @@
 //! The words of the transactional map's front: how a transaction begins, what a scan asks, how a commit ended.
 
 use crate::api::{LockMode, LockWait};
+use crate::trace::{CommitPath, CommitTrace};
 use crate::{StartId, TxnId};
 use bytes::Bytes;
 use quorate_storage::Span;
@@ -15,6 +16,18 @@ pub enum Isolation {
     Snapshot,
     /// A new S per statement.
     ReadCommitted,
+}
+
+/// How transactions that write in several ranges are to be committed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CommitProtocol {
+    /// In one round if nothing speaks against it.
+    #[default]
+    Auto,
+    /// In one round whenever that is possible at all: not if the catalog changes, or too much is written.
+    OneRound,
+    /// By three-phase commit, also in one range.
+    ThreePhase,
 }
 
 /// How a transaction begins.
@@ -63,24 +76,12 @@ pub struct Page {
 pub struct Mark(pub(super) usize);
 
 /// How a transaction was committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
     /// The ID of its writes; `None` if it wrote nothing.
     pub commit_id: Option<TxnId>,
     /// The way taken.
     pub path: CommitPath,
-}
-
-/// Ways to commit (protocol chapter in [`crate::coordinator`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CommitPath {
-    /// Nothing was written.
-    ReadOnly,
-    /// One range, one proposal.
-    One,
-    /// Three-phase commit over so many ranges.
-    ThreePhase {
-        /// Ranges written.
-        participants: usize,
-    },
+    /// What happened on it.
+    pub trace: CommitTrace,
 }

@@ -3,6 +3,7 @@
 use super::handle::Transaction;
 use super::options::{Isolation, Page, Scan};
 use crate::TxnId;
+use crate::Columns;
 use crate::api::{Blob, LockMode, LockWait, Read, ReadResult, Reply, Request};
 use crate::coordinator::unexpected;
 use crate::error::{Error, Result, RetryReason};
@@ -28,6 +29,14 @@ impl Transaction {
     /// # Errors
     /// See [`Error`]; after [`Error::Retry`] the transaction must be rolled back.
     pub async fn get(&mut self, key: &[u8], lock: Lock) -> Result<Option<Bytes>> {
+        self.get_columns(key, lock, &None).await
+    }
+
+    /// As [`Transaction::get`]; the transaction will not be disturbed by changes of other columns than these.
+    ///
+    /// # Errors
+    /// As [`Transaction::get`].
+    pub async fn get_columns(&mut self, key: &[u8], lock: Lock, columns: &Columns) -> Result<Option<Bytes>> {
         self.check_open()?;
         if let Some(write) = self.overlay.get(key) {
             return Ok(write.value.clone());
@@ -42,7 +51,7 @@ impl Transaction {
             }
             let Some(ReadResult::Value(value)) = rows.results.into_iter().next() else { return Err(misfit(None)) };
             let value = value.map(Bytes::from);
-            self.note_point(key, value.as_ref(), lock);
+            self.note_point(key, value.as_ref(), lock, columns);
             return Ok(value);
         }
     }
@@ -53,6 +62,19 @@ impl Transaction {
     /// # Errors
     /// As [`Transaction::get`].
     pub async fn get_many(&mut self, keys: Vec<Vec<u8>>, lock: Lock) -> Result<Vec<Option<Bytes>>> {
+        self.get_many_columns(keys, lock, &None).await
+    }
+
+    /// As [`Transaction::get_many`]; the transaction will not be disturbed by changes of other columns than these.
+    ///
+    /// # Errors
+    /// As [`Transaction::get`].
+    pub async fn get_many_columns(
+        &mut self,
+        keys: Vec<Vec<u8>>,
+        lock: Lock,
+        columns: &Columns,
+    ) -> Result<Vec<Option<Bytes>>> {
         self.check_open()?;
         let mut values: Vec<Option<Bytes>> = vec![None; keys.len()];
         let mut missing = Vec::with_capacity(keys.len());
@@ -73,7 +95,7 @@ impl Transaction {
                 for (at, result) in asked.into_iter().zip(rows.results) {
                     let ReadResult::Value(value) = result else { return Err(misfit(Some(&result))) };
                     values[at] = value.map(Bytes::from);
-                    self.note_point(&keys[at], values[at].as_ref(), lock);
+                    self.note_point(&keys[at], values[at].as_ref(), lock, columns);
                 }
             }
         }
@@ -116,6 +138,14 @@ impl Transaction {
     /// # Errors
     /// As [`Transaction::get`].
     pub async fn scan(&mut self, scan: Scan) -> Result<Page> {
+        self.scan_columns(scan, &None).await
+    }
+
+    /// As [`Transaction::scan`]; the transaction will not be disturbed by changes of other columns than these.
+    ///
+    /// # Errors
+    /// As [`Transaction::get`].
+    pub async fn scan_columns(&mut self, scan: Scan, columns: &Columns) -> Result<Page> {
         self.check_open()?;
         let mut rest = scan.span.clone();
         let mut pairs: Vec<(Bytes, Bytes)> = Vec::new();
@@ -125,7 +155,7 @@ impl Transaction {
         }
         while rest.start < rest.end {
             let left = limit.map(|limit| limit - pairs.len());
-            let Some((covered, stored)) = self.scan_range(&rest, left, &scan).await? else { continue };
+            let Some((covered, stored)) = self.scan_range(&rest, left, (&scan, columns)).await? else { continue };
             let mut merged = self.overlay.merge(&covered, scan.reverse, stored);
             rest = behind(rest, &covered, scan.reverse);
             if let Some(left) = left
@@ -152,7 +182,7 @@ impl Transaction {
         &mut self,
         rest: &Span,
         left: Option<usize>,
-        scan: &Scan,
+        (scan, columns): (&Scan, &Columns),
     ) -> Result<Option<(Span, Vec<(Blob, Blob)>)>> {
         let router = self.client.router();
         let route =
@@ -168,7 +198,7 @@ impl Transaction {
         match rows.results.into_iter().next() {
             Some(ReadResult::Pairs { pairs, resume }) => {
                 let covered = resume.map_or_else(|| part.clone(), |resume| before(&part, &resume, scan.reverse));
-                self.note_span(&covered, &pairs, scan.lock);
+                self.note_span(&covered, &pairs, scan.lock, columns);
                 Ok(Some((covered, pairs)))
             }
             other => Err(misfit(other.as_ref())),
@@ -231,25 +261,25 @@ impl Transaction {
         }
     }
 
-    fn note_point(&mut self, key: &[u8], value: Option<&Bytes>, lock: Lock) {
+    fn note_point(&mut self, key: &[u8], value: Option<&Bytes>, lock: Lock, columns: &Columns) {
         self.has_read = true;
         if let Some(watch) = self.watch.as_mut().filter(|_| shows_all(lock)) {
             let pairs = value.map(|value| (key.to_vec(), value.clone()));
-            watch.read(self.read_id, Span::point(key), pairs.into_iter().collect());
+            watch.read(self.read_id, Span::point(key), pairs.into_iter().collect(), columns.clone());
         }
         if self.notes_reads() {
-            self.reads.add_point(key.to_vec());
+            self.reads.add_point(key.to_vec(), columns);
         }
     }
 
-    fn note_span(&mut self, span: &Span, pairs: &[(Blob, Blob)], lock: Lock) {
+    fn note_span(&mut self, span: &Span, pairs: &[(Blob, Blob)], lock: Lock, columns: &Columns) {
         self.has_read = true;
         if let Some(watch) = self.watch.as_mut().filter(|_| shows_all(lock)) {
             let pairs = pairs.iter().map(|(key, value)| (key.to_vec(), Bytes::copy_from_slice(value)));
-            watch.read(self.read_id, span.clone(), pairs.collect());
+            watch.read(self.read_id, span.clone(), pairs.collect(), columns.clone());
         }
         if self.notes_reads() {
-            self.reads.add_span(span.clone());
+            self.reads.add_span(span.clone(), columns);
         }
     }
 

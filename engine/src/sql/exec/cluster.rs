@@ -142,8 +142,8 @@ pub async fn range_rows(cluster: &dyn ClusterInfo, view: &CatalogView, table: Op
     let row = |range: RangeStatus| {
         vec![
             number(range.id),
-            text(show_key(view, &range.span.start)),
-            text(show_key(view, &range.span.end)),
+            text(key_text(view, &range.span.start)),
+            text(key_text(view, &range.span.end)),
             tables_of(view, &range.span).map_or(Value::Null, text),
             range.leaseholder.map_or(Value::Null, number),
             numbers(range.voters),
@@ -178,7 +178,7 @@ fn numbers(all: Vec<u64>) -> Value {
 }
 
 /// `/table/index/values` of a key.
-fn show_key(view: &CatalogView, key: &[u8]) -> String {
+pub fn key_text(view: &CatalogView, key: &[u8]) -> String {
     let Some((table, index, rest)) = TableKey::parse(key) else {
         return key.iter().map(|byte| format!("{byte:02x}")).collect();
     };

@@ -16,6 +16,7 @@ use crate::sql::plan::{Bound, Expr, IndexSpan, Scan};
 use crate::sql::row::{self, TableKey};
 use crate::sql::types::{Type, Value};
 use quorate_storage::Span;
+use quorate_txn::Columns;
 use quorate_storage::keys::prefix_end;
 use std::borrow::Cow;
 
@@ -121,6 +122,8 @@ pub struct ScanLayout {
     pub primary_prefix: Vec<u8>,
     /// Columns to decode from a row's value, by id: column id, place in the output, type.
     pub row_columns: Vec<(u32, usize, Type)>,
+    /// The ids of those columns: all that this scan uses of a row.
+    pub used: Columns,
     /// If the index holds all that is needed: how to decode its key.
     pub covering: Option<Vec<KeyPart>>,
     /// Length of an output row.
@@ -155,6 +158,7 @@ impl ScanLayout {
         Ok(ScanLayout {
             is_primary,
             primary_prefix: TableKey::prefix(table.id.0, table.primary.id.0),
+            used: Some(row_columns.iter().map(|(id, ..)| *id).collect()),
             row_columns,
             covering,
             width: scan.columns.len(),

@@ -120,6 +120,10 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<StatementKind> {
         cursor.take();
         return Ok(StatementKind::ShowNodes);
     }
+    if cursor.eat("commit trace") {
+        cursor.eat("for last transaction");
+        return Ok(StatementKind::ShowCommitTrace);
+    }
     Ok(StatementKind::Show(named(cursor)?))
 }
 

@@ -45,6 +45,8 @@ pub enum StatementKind {
     },
     /// SHOW NODES.
     ShowNodes,
+    /// SHOW COMMIT TRACE [FOR LAST TRANSACTION].
+    ShowCommitTrace,
     /// VACUUM and ANALYZE: answered, without effect; the tables must exist.
     Vacuum {
         /// The tables named.

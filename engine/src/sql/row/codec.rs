@@ -225,6 +225,58 @@ pub fn decode_row(bytes: &[u8], wanted: &[(u32, usize, Type)], out: &mut [Value]
     Ok(())
 }
 
+/// Whether two rows have the same values in these columns, whose ids ascend. A column that one of them lacks must be lacking
+/// in the other.
+///
+/// # Errors
+/// XX001 if either is no row.
+pub fn same_columns(one: &[u8], other: &[u8], ids: &[u32]) -> Result<bool> {
+    if ids.is_empty() {
+        return Ok(true);
+    }
+    let (mut one, mut other) = (Encoded::new(one)?, Encoded::new(other)?);
+    for id in ids {
+        if one.column(*id)? != other.column(*id)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// A row whose columns are looked at as bytes.
+struct Encoded<'a> {
+    cursor: Cursor<'a>,
+    next: u64,
+    /// The column that was passed last.
+    last: Option<(u64, &'a [u8])>,
+    class: u8,
+}
+
+impl<'a> Encoded<'a> {
+    fn new(bytes: &'a [u8]) -> Result<Encoded<'a>> {
+        let mut cursor = Cursor(bytes);
+        if cursor.byte()? != VERSION {
+            return Err(damaged());
+        }
+        Ok(Encoded { cursor, next: 0, last: None, class: NULL })
+    }
+
+    /// Class and payload of a column; ids must ascend from call to call.
+    fn column(&mut self, id: u32) -> Result<Option<(u8, &'a [u8])>> {
+        let id = u64::from(id);
+        while self.last.is_none_or(|(last, _)| last < id) && !self.cursor.0.is_empty() {
+            let head = self.cursor.varint()?;
+            let found = self.next.saturating_add(head >> 3);
+            self.next = found.saturating_add(1);
+            let before = self.cursor.0;
+            skip_payload((head & 7) as u8, &mut self.cursor)?;
+            self.last = Some((found, &before[..before.len() - self.cursor.0.len()]));
+            self.class = (head & 7) as u8;
+        }
+        Ok(self.last.filter(|(found, _)| *found == id).map(|(_, payload)| (self.class, payload)))
+    }
+}
+
 #[inline]
 fn skip_payload(class: u8, cursor: &mut Cursor<'_>) -> Result<()> {
     match class {

@@ -13,12 +13,14 @@
 //! Invariant: decoders accept any bytes, and answer damaged ones with SQLSTATE XX001.
 
 mod codec;
+mod compare;
 mod cursor;
 mod key;
 mod key_number;
 mod table_key;
 
-pub use codec::{RowWriter, decode_row, encode_row};
+pub use codec::{RowWriter, decode_row, encode_row, same_columns};
+pub use compare::RowCompare;
 pub use key::{decode_key, encode_key, is_exact_in_key, skip_key};
 pub use table_key::TableKey;
 

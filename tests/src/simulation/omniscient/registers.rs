@@ -4,8 +4,10 @@
 //!   one change    the same change of a register (its seq) is the same on every replica, and after every crash
 //!   finality      a decided register never changes again
 //!   one outcome   all registers of an attempt that are decided agree, on the commit ID too
-//!   decisions     COMMIT only after a quorum of acceptors accepted it at one ballot;
+//!   decisions     three-phase: COMMIT only after a quorum of acceptors accepted it at one ballot;
 //!                 ABORT only after a quorum accepted that, or while a participant has not voted yes
+//!                 FAST: COMMIT only after every participant voted for that ID, and never a vote of the last one
+//!                 after ABORT
 //! ```
 
 use super::MOST;
@@ -31,6 +33,8 @@ struct Seen {
     registers: BTreeMap<Vec<u8>, BTreeMap<u64, Core>>,
     participants: BTreeSet<Vec<u8>>,
     acceptors: BTreeSet<Vec<u8>>,
+    /// The commit ID of the first vote on path FAST.
+    fast: Option<TxnId>,
     outcome: Option<Core>,
 }
 
@@ -95,6 +99,9 @@ impl Seen {
             found.push(format!("a register that was {before:?} became {core:?}"));
         }
         register.insert(seq, core);
+        if core.is_fast() {
+            found.extend(self.fast_vote(core.commit_id));
+        }
         if !core.state.is_decided() {
             return found;
         }
@@ -111,8 +118,30 @@ impl Seen {
         found
     }
 
+    /// Why a vote on path FAST was not to be.
+    fn fast_vote(&mut self, commit_id: TxnId) -> Option<String> {
+        let first = *self.fast.get_or_insert(commit_id);
+        if first != commit_id {
+            return Some(format!("votes for a commit at {first} and at {commit_id}"));
+        }
+        let aborted = self.outcome.is_some_and(|outcome| outcome.state == RegisterState::Aborted);
+        (aborted && self.all_voted()).then(|| "all participants voted for what was aborted".to_owned())
+    }
+
+    fn all_voted(&self) -> bool {
+        let yes = |key| self.registers.get(key).is_some_and(|register| register.values().any(|core| voted(core.state)));
+        self.participants.iter().all(yes)
+    }
+
     /// Why an outcome was not to be told yet.
     fn unfounded(&self, outcome: Core) -> Option<String> {
+        if let Some(commit_id) = self.fast {
+            let fine = match outcome.state {
+                RegisterState::Committed => outcome.commit_id == commit_id && self.all_voted(),
+                _ => !self.all_voted(),
+            };
+            return (!fine).then(|| format!("decided as {outcome:?} against the votes"));
+        }
         if self.acceptors.is_empty() {
             // Decided by its only register.
             return None;
@@ -128,8 +157,7 @@ impl Seen {
             }
         }
         let most = accepting.values().map(BTreeSet::len).max().unwrap_or(0);
-        let yes = |key| self.registers.get(key).is_some_and(|register| register.values().any(|core| voted(core.state)));
-        let refused = || !self.participants.iter().all(yes);
+        let refused = || !self.all_voted();
         let aborted = outcome.state == RegisterState::Aborted;
         (most < quorum(self.acceptors.len()) && !(aborted && refused())).then(|| {
             format!("decided as {outcome:?}, accepted by {most} of {} acceptors at one ballot", self.acceptors.len())
@@ -209,6 +237,42 @@ mod tests {
         finds(&[header(0, 2, PreCommit, 4), header(1, 2, PreCommit, 5), header(2, 2, Committed, 0)], "accepted by 1");
         finds(&[header(0, 2, PreAbort, 4), header(1, 2, PreCommit, 4), header(2, 2, Aborted, 0)], "accepted by 1");
         finds(&[header(2, 2, Aborted, 0)], "accepted by 0");
+    }
+
+    /// A vote of one of two participants on path FAST.
+    fn fast(part: u8, commit_id: u64) -> [Op; 2] {
+        let participants = vec![vec![0], vec![1]];
+        let core = Core { state: Prepared, commit_id: TxnId(commit_id), ..Core::default() };
+        let vote = put(record::header_key(&record(part)), Header::decided(1, core).encode());
+        let plan = Plan { participants, ..Plan::default() };
+        [vote, put(record::plan_key(&record(part)), plan.encode())]
+    }
+
+    fn fast_history(steps: &[&[Op]]) -> Vec<String> {
+        let mut seen = Registers::default();
+        for ops in steps {
+            seen.writes(ops);
+        }
+        seen.take()
+    }
+
+    #[test]
+    fn one_round_is_decided_by_all() {
+        let none = Vec::<String>::new();
+        let (first, second) = (fast(0, 70), fast(1, 70));
+        let (committed, aborted) = ([header(0, 2, Committed, 0)], [header(0, 2, Aborted, 0)]);
+        let refused = [header(1, 1, Aborted, 0)];
+        assert_eq!(fast_history(&[&first, &second, &committed]), none);
+        assert_eq!(fast_history(&[&first, &refused, &aborted]), none);
+        assert_eq!(fast_history(&[&first, &aborted]), none, "the other one can never vote");
+        for bad in [
+            fast_history(&[&first, &committed]),
+            fast_history(&[&first, &second, &aborted]),
+            fast_history(&[&first, &aborted, &second]),
+            fast_history(&[&first, &fast(1, 71)]),
+        ] {
+            assert_eq!(bad.len(), 1, "{bad:?}");
+        }
     }
 
     #[test]

@@ -174,7 +174,8 @@ fn commits_below_floor(here: &BTreeMap<RangeId, Here>, op: &Op) -> Option<String
     let Op::Put { keyspace: Keyspace::Record, key, value } = op else { return None };
     record::attempt_of_key(key)?;
     let header = Header::decode(value).ok()?;
-    if header.seq != 1 || header.core.state != RegisterState::Committed {
+    let commits = header.core.state == RegisterState::Committed || header.core.is_fast();
+    if header.seq != 1 || !commits {
         return None;
     }
     let (range, replica) = owner(here, &unescape_terminated(key)?.0)?;

@@ -22,7 +22,7 @@ async fn whoever_waited_goes_on_with_the_newest_value() {
     let mut txn = prepare(first, 0x20, "b");
     txn.commit_id = world.commit_id();
     let commit_id = txn.commit_id;
-    assert_eq!(world.ask(LEFT, Request::CommitOne(txn)).await, Reply::Committed { commit_id });
+    assert_eq!(committed(world.ask(LEFT, Request::CommitOne(txn)).await), commit_id);
     assert_eq!(waiting.await.unwrap(), rows(Some("b"), Some(commit_id)));
 }
 

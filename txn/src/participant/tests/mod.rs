@@ -1,5 +1,6 @@
 //! Participants over real stores, in one thread under paused time.
 
+mod fast;
 mod locks;
 mod one;
 mod phases;

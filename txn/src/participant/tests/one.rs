@@ -12,11 +12,10 @@ async fn a_commit_shows_from_its_id_on_and_is_never_done_twice() {
     let mut txn = prepare(world.begin(1), 0x20, "b");
     txn.commit_id = world.commit_id();
     let second = txn.commit_id;
-    let committed = Reply::Committed { commit_id: second };
-    assert_eq!(world.ask(LEFT, Request::CommitOne(txn.clone())).await, committed);
+    assert_eq!(committed(world.ask(LEFT, Request::CommitOne(txn.clone())).await), second);
     world.put(LEFT, 0x20, "c").await;
-    assert_eq!(world.ask(LEFT, Request::CommitOne(txn.clone())).await, committed, "a replay is answered");
-    assert_eq!(world.ask(LEFT, Request::Settle { record: record(&txn) }).await, committed);
+    assert_eq!(committed(world.ask(LEFT, Request::CommitOne(txn.clone())).await), second, "a replay is answered");
+    assert_eq!(committed(world.ask(LEFT, Request::Settle { record: record(&txn) }).await), second);
 
     let mut reader = world.begin(2);
     for (at, value) in [(first.0 - 1, None), (first.0, Some("a")), (second.0, Some("b")), (second.0 + 1, Some("c"))] {
@@ -41,21 +40,21 @@ async fn nobody_commits_below_a_promise_or_the_floor() {
     txn.commit_id = world.commit_id();
     let own = Request::Refresh {
         meta: txn.meta,
-        spans: vec![Span::new([0x20], [0x30])],
+        spans: vec![Span::new([0x20], [0x30]).into()],
         from: txn.meta.read_id,
         to: txn.commit_id,
         prepared: false,
     };
     assert_eq!(world.ask(LEFT, own).await, Reply::Ok);
     let commit_id = txn.commit_id;
-    assert_eq!(world.ask(LEFT, Request::CommitOne(txn)).await, Reply::Committed { commit_id }, "own promises");
+    assert_eq!(committed(world.ask(LEFT, Request::CommitOne(txn)).await), commit_id, "own promises");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_read_must_not_have_changed() {
     let world = World::new(1).await;
     let mut txn = prepare(world.begin(1), 0x20, "a");
-    txn.reads = vec![Span::new([0x30], [0x40])];
+    txn.reads = vec![Span::new([0x30], [0x40]).into()];
     let newest = world.put(LEFT, 0x35, "phantom").await;
     txn.commit_id = world.commit_id();
     let invalid = Reply::ReadInvalid { key: vec![0x35] };
@@ -68,7 +67,7 @@ async fn what_was_read_must_not_have_changed() {
     let conflict = Reply::WriteConflict { key: vec![0x35], newest };
     assert_eq!(world.ask(LEFT, Request::CommitOne(txn.clone())).await, conflict);
     txn.writes[0].base = Base::NotAfter(newest);
-    assert_eq!(world.ask(LEFT, Request::CommitOne(txn.clone())).await, Reply::Committed { commit_id: to });
+    assert_eq!(committed(world.ask(LEFT, Request::CommitOne(txn.clone())).await), to);
 }
 
 #[tokio::test(start_paused = true)]

@@ -83,7 +83,7 @@ async fn a_writer_waits_for_a_prepared_key_and_a_prepared_one_only_for_older_one
     let older = world.ask(LEFT, Request::CanCommit(prepare(world.begin(4), 0x20, "x"))).await;
     assert_eq!(older, Reply::WriteConflict { key: vec![0x20], newest: register.min_c });
     let refresh = |counter, prepared| {
-        let (meta, spans) = (world.begin(counter), vec![Span::new([0x20], [0x21])]);
+        let (meta, spans) = (world.begin(counter), vec![Span::new([0x20], [0x21]).into()]);
         Request::Refresh { meta, spans, from: meta.read_id, to: world.read_id(), prepared }
     };
     assert_eq!(world.ask(LEFT, refresh(3, true)).await, Reply::ReadInvalid { key: vec![0x20] });
@@ -92,7 +92,7 @@ async fn a_writer_waits_for_a_prepared_key_and_a_prepared_one_only_for_older_one
     assert_eq!(state(world.ask(LEFT, Request::DoAbort { record: record(&txn) }).await), RegisterState::Aborted);
     assert_eq!(patient.await.unwrap(), Reply::Ok);
     let (one, two) = (waiting.await.unwrap(), younger.await.unwrap());
-    let Reply::Committed { commit_id } = one else { panic!("{one:?}") };
+    let Reply::Committed { commit_id, .. } = one else { panic!("{one:?}") };
     assert_eq!(two, Reply::WriteConflict { key: vec![0x20], newest: commit_id });
 }
 

@@ -133,7 +133,7 @@ impl World {
         prepare.commit_id = self.commit_id();
         prepare.writes[0].base = Base::Any;
         let commit_id = prepare.commit_id;
-        assert_eq!(self.ask(range, Request::CommitOne(prepare)).await, Reply::Committed { commit_id });
+        assert_eq!(committed(self.ask(range, Request::CommitOne(prepare)).await), commit_id);
         commit_id
     }
 }
@@ -141,6 +141,15 @@ impl World {
 impl Participant {
     pub(super) fn generation(&self) -> u64 {
         self.store.view(self.range).unwrap().descriptor.generation
+    }
+}
+
+/// The commit ID of a commit in one range.
+#[track_caller]
+pub fn committed(reply: Reply) -> TxnId {
+    match reply {
+        Reply::Committed { commit_id, .. } => commit_id,
+        other => panic!("not committed: {other:?}"),
     }
 }
 

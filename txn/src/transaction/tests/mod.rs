@@ -3,6 +3,7 @@
 
 mod bank;
 mod counters;
+mod dead;
 mod ranges;
 mod recovery;
 mod single;

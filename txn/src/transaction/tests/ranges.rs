@@ -2,7 +2,7 @@
 
 use super::world::{World, key};
 use crate::api::{Reply, Request};
-use crate::{CommitPath, Error, LockMode, LockWait, RetryReason, Scan};
+use crate::{CommitPath, Error, LockMode, LockWait, Reason, RetryReason, Scan};
 use bytes::Bytes;
 use quorate_storage::Span;
 
@@ -28,7 +28,7 @@ async fn transactions_follow_their_keys_over_a_split() {
     txn.put(a.clone(), b"2".to_vec());
     txn.put(m.clone(), b"2".to_vec());
     // The route is stale no more; but cut for one range by a gateway that did not know, it becomes two.
-    assert_eq!(txn.commit().await.unwrap().path, CommitPath::ThreePhase { participants: 2 });
+    assert_eq!(txn.commit().await.unwrap().path, CommitPath::Fast { participants: 2 });
     beaten.put(a.clone(), b"3".to_vec());
     assert_eq!(beaten.commit().await, Err(Error::Retry(RetryReason::ReadConflict)));
     let pairs = world.begin().await.scan(Scan::all(Span::new([0x10], [0xff]))).await.unwrap().pairs;
@@ -46,7 +46,8 @@ async fn a_commit_that_was_cut_before_the_split_is_cut_again() {
     txn.put(a.clone(), b"1".to_vec());
     txn.put(m.clone(), b"1".to_vec());
     let before = txn.attempt();
-    assert_eq!(txn.commit().await.unwrap().path, CommitPath::ThreePhase { participants: 2 });
+    let path = txn.commit().await.unwrap().path;
+    assert_eq!(path, CommitPath::ThreePhase { participants: 2, reason: Reason::Moved });
     assert_ne!(txn.attempt(), before);
     assert_eq!(world.value(&m).await, Some(Bytes::from_static(b"1")));
     split(&world, &key(0, "c")).await;

@@ -1,7 +1,7 @@
 //! A coordinator that dies after any number of steps leaves an outcome that is the same everywhere.
 
 use super::world::{World, key};
-use crate::CommitPath;
+use crate::{CommitPath, CommitProtocol, Reason};
 use bytes::Bytes;
 use std::future::Future;
 use std::pin::pin;
@@ -25,16 +25,27 @@ async fn abandon<F: Future>(future: F, mut polls: usize) -> Option<F::Output> {
     .await
 }
 
-async fn dies_after(world: &World, polls: usize, keys: &[Vec<u8>]) -> (bool, Vec<Option<Bytes>>) {
+async fn dies_after(
+    world: &World,
+    protocol: CommitProtocol,
+    polls: usize,
+    keys: &[Vec<u8>],
+) -> (bool, Vec<Option<Bytes>>) {
     let value = polls.to_string();
     let mut txn = world.begin().await;
+    txn.set_commit_protocol(protocol);
     for key in keys {
         txn.put(key.clone(), value.clone().into_bytes());
     }
     let finished = abandon(txn.commit(), polls).await;
     drop(txn);
     if let Some(result) = &finished {
-        assert_eq!(result.clone().unwrap().path, CommitPath::ThreePhase { participants: keys.len() });
+        let participants = keys.len();
+        let path = match protocol {
+            CommitProtocol::ThreePhase => CommitPath::ThreePhase { participants, reason: Reason::Requested },
+            _ => CommitPath::Fast { participants },
+        };
+        assert_eq!(result.clone().unwrap().path, path);
     }
     // Participants wait for a second or two before they recover, and a reader below the commit ID need not wait.
     world.runtime.sleep(Duration::from_secs(5)).await;
@@ -46,12 +57,12 @@ async fn dies_after(world: &World, polls: usize, keys: &[Vec<u8>]) -> (bool, Vec
     (finished.is_some(), values)
 }
 
-async fn every_step(seed: u64, nodes: u64, ranges: usize) {
+async fn every_step(seed: u64, nodes: u64, ranges: usize, protocol: CommitProtocol) {
     let world = World::new(seed, nodes).await;
     let keys: Vec<Vec<u8>> = (0..ranges).map(|range| key(range, "k")).collect();
     let (mut unfinished, mut committed) = (0, 0);
     for polls in 1.. {
-        let (finished, values) = dies_after(&world, polls, &keys).await;
+        let (finished, values) = dies_after(&world, protocol, polls, &keys).await;
         assert!(values.iter().all(|value| *value == values[0]), "after {polls} polls: {values:?}");
         assert!(!finished || values[0].is_some(), "what was acknowledged is lost");
         unfinished += usize::from(!finished);
@@ -60,15 +71,18 @@ async fn every_step(seed: u64, nodes: u64, ranges: usize) {
             break;
         }
     }
-    assert!(unfinished >= 2 && committed >= 1, "{unfinished} were abandoned, {committed} of them committed");
+    let steps = if protocol == CommitProtocol::ThreePhase { 2 } else { 1 };
+    assert!(unfinished >= steps && committed >= 1, "{unfinished} were abandoned, {committed} of them committed");
 }
 
 #[tokio::test(start_paused = true)]
 async fn two_ranges_on_one_node() {
-    every_step(21, 1, 2).await;
+    every_step(21, 1, 2, CommitProtocol::OneRound).await;
+    every_step(23, 1, 2, CommitProtocol::ThreePhase).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn three_ranges_on_three_nodes() {
-    every_step(22, 3, 3).await;
+    every_step(22, 3, 3, CommitProtocol::OneRound).await;
+    every_step(24, 3, 3, CommitProtocol::ThreePhase).await;
 }

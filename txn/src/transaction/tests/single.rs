@@ -1,7 +1,11 @@
 //! One gateway, few transactions: what each operation promises.
 
 use super::world::{World, key};
-use crate::{CommitPath, Error, Isolation, LockMode, LockWait, RetryReason, Scan, Transaction, TxnOptions};
+use crate::trace::{Event, Phase, Said};
+use crate::{
+    CommitPath, CommitProtocol, Error, Isolation, LockMode, LockWait, Reason, RetryReason, Scan, Transaction,
+    TxnOptions,
+};
 use bytes::Bytes;
 use quorate_storage::Span;
 
@@ -26,19 +30,37 @@ fn assert_send<T: Send>(value: T) -> T {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_range_commits_by_one_proposal_and_several_in_three_phases() {
+async fn one_range_commits_by_one_proposal_and_several_in_one_round() {
     let world = World::new(1, 1).await;
     let (a, b) = (key(0, "a"), key(1, "b"));
     let one = world.write(&[(&a, "1")]).await;
-    assert_eq!(one.path, CommitPath::One);
+    assert_eq!((one.path, one.trace.rounds), (CommitPath::One, 1));
     let many = world.write(&[(&a, "2"), (&b, "2")]).await;
-    assert_eq!(many.path, CommitPath::ThreePhase { participants: 2 });
+    assert_eq!((many.path, many.trace.rounds), (CommitPath::Fast { participants: 2 }, 1));
+    let mut txn = world.begin().await;
+    txn.set_commit_protocol(CommitProtocol::ThreePhase);
+    txn.put(a.clone(), b"2".to_vec());
+    txn.put(b.clone(), b"2".to_vec());
+    let three = txn.commit().await.unwrap();
+    assert_eq!(three.path, CommitPath::ThreePhase { participants: 2, reason: Reason::Requested });
+    assert_eq!(three.trace.rounds, 2);
+    let phases: Vec<Phase> = three
+        .trace
+        .steps
+        .iter()
+        .filter_map(|step| match &step.event {
+            Event::Answered { phase, index, said: Said::Register(_), .. } if *index > 0 => Some(*phase),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(phases[..3], [Phase::CanCommit, Phase::CanCommit, Phase::PreCommit]);
     assert!(one.commit_id < many.commit_id);
     let mut txn = world.begin().await;
     assert_eq!(assert_send(txn.get(&a, None)).await.unwrap(), Some(Bytes::from_static(b"2")));
     let both = assert_send(txn.get_many(vec![b, key(2, "none"), a], None)).await.unwrap();
     assert_eq!(both, [Some(Bytes::from_static(b"2")), None, Some(Bytes::from_static(b"2"))]);
-    assert_eq!(assert_send(txn.commit()).await.unwrap().path, CommitPath::ReadOnly);
+    let read = assert_send(txn.commit()).await.unwrap();
+    assert_eq!((read.path, read.trace.rounds, read.trace.messages), (CommitPath::ReadOnly, 0, 0));
     assert_eq!(txn.get(b"x", None).await, Err(Error::Finished));
 }
 
@@ -118,7 +140,7 @@ async fn snapshot_lets_the_first_committer_win_and_allows_skew() {
     // A parent row that must stay.
     let mut child = begin(&world, Isolation::Snapshot).await;
     child.get(&a, None).await.unwrap();
-    child.must_stay_valid(Span::point(&a));
+    child.must_stay_valid(Span::point(&a), &None);
     child.put(b.clone(), b"child".to_vec());
     let mut parent = world.begin().await;
     parent.delete(a.clone());
@@ -186,12 +208,13 @@ async fn large_transactions_go_down_in_chunks() {
     for number in 0..60 {
         txn.put(key(number % 2, &format!("{number:03}")), vec![number as u8; 100_000]);
     }
-    assert_eq!(txn.commit().await.unwrap().path, CommitPath::ThreePhase { participants: 2 });
+    let reason = Reason::Size;
+    assert_eq!(txn.commit().await.unwrap().path, CommitPath::ThreePhase { participants: 2, reason });
     let mut txn = world.begin().await;
     for number in 0..30 {
         txn.put(key(2, &format!("{number:03}")), vec![number as u8; 100_000]);
     }
-    assert_eq!(txn.commit().await.unwrap().path, CommitPath::ThreePhase { participants: 1 });
+    assert_eq!(txn.commit().await.unwrap().path, CommitPath::ThreePhase { participants: 1, reason });
     let all = names(&mut world.begin().await, Scan::all(Span::new([0x10], [0xff]))).await;
     assert_eq!(all.len(), 90);
     let mut txn = world.begin().await;

@@ -46,8 +46,9 @@ impl Handler for Receiver {
     }
 }
 
-/// System ranges, then user ranges that begin at 10, 40 and 80; their ids lie above those of later splits.
-fn ranges(nodes: u64) -> Vec<RangeDescriptor> {
+/// System ranges, then user ranges that begin at 10, 40 and 80; their ids lie above those of later splits. All on the
+/// first `nodes` nodes, but the last one `apart` on the node behind them, if so.
+fn ranges(nodes: u64, apart: bool) -> Vec<RangeDescriptor> {
     let member = |n: u64| ReplicaDescriptor { node: NodeId(n), replica: ReplicaId(n), role: ReplicaRole::Voter };
     let bounds: [u8; 7] = [0x01, 0x02, 0x03, 0x10, 0x40, 0x80, 0xff];
     bounds
@@ -58,8 +59,8 @@ fn ranges(nodes: u64) -> Vec<RangeDescriptor> {
             span: Span::new([bounds[0]], [bounds[1]]),
             generation: 1,
             conf_ver: 1,
-            replicas: (1..=nodes).map(member).collect(),
-            next_replica: ReplicaId(nodes + 1),
+            replicas: if apart && id == 1_006 { vec![member(nodes + 1)] } else { (1..=nodes).map(member).collect() },
+            next_replica: ReplicaId(nodes + 2),
         })
         .collect()
 }
@@ -67,9 +68,24 @@ fn ranges(nodes: u64) -> Vec<RangeDescriptor> {
 impl World {
     /// `nodes` nodes, all ranges on each, all of them led.
     pub async fn new(seed: u64, nodes: u64) -> World {
+        World::form(seed, nodes, false).await
+    }
+
+    /// `nodes` nodes that hold all ranges but the last, and one behind them that holds that one alone.
+    pub async fn with_a_range_apart(seed: u64, nodes: u64) -> World {
+        World::form(seed, nodes, true).await
+    }
+
+    async fn form(seed: u64, nodes: u64, apart: bool) -> World {
         let runtime = Runtime::seeded(seed);
         let hub = Hub::new(runtime.clone());
-        let clients = (1..=nodes).map(|node| start(&hub, &runtime, NodeId(node), nodes, seed)).collect();
+        let all = 1..=nodes + u64::from(apart);
+        let ranges = ranges(nodes, apart);
+        let clients: Vec<_> = all.map(|node| start(&hub, &runtime, NodeId(node), &ranges, seed)).collect();
+        // There is no directory that knows them.
+        for client in &clients {
+            client.router().learn(ranges.clone());
+        }
         let world = World { hub, runtime, clients };
         for range in 0..3 {
             assert_eq!(world.value(&key(range, "")).await, None);
@@ -110,12 +126,13 @@ impl World {
     }
 }
 
-fn start(hub: &Hub, runtime: &Runtime, node: NodeId, nodes: u64, seed: u64) -> Client {
+fn start(hub: &Hub, runtime: &Runtime, node: NodeId, ranges: &[RangeDescriptor], seed: u64) -> Client {
     let engine = Arc::new(MemoryEngine::new());
     let settings = StoreSettings { seed, ..StoreSettings::default() };
     let opened = Store::open(node, engine.clone(), Arc::new(MemoryLog::new()), settings).unwrap();
     let Opened { mut store, applier, inbox, handle } = opened;
-    store.bootstrap(&ranges(nodes)).unwrap();
+    let own = |range: &&RangeDescriptor| range.replicas.iter().any(|replica| replica.node == node);
+    store.bootstrap(&ranges.iter().filter(own).cloned().collect::<Vec<_>>()).unwrap();
     let receiver = Arc::new(Receiver { store: handle.clone(), server: OnceLock::new() });
     let transport = hub.join(PeerId(node.0), receiver.clone());
     let participants = Arc::new(Participants::new(node, engine.clone(), handle.clone(), runtime.clone()));

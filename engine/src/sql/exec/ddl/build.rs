@@ -28,7 +28,7 @@ impl<'t> Rows<'t> {
     pub fn new(writer: &mut Writer<'_, '_>, layout: &'t TableLayout) -> Rows<'t> {
         let span = Span::prefix(&layout.primary.prefix);
         if writer.context.txn.isolation() != Isolation::Serializable {
-            writer.context.txn.must_stay_valid(span.clone());
+            writer.context.txn.must_stay_valid(span.clone(), &None);
         }
         Rows { layout, next: Some(span) }
     }

@@ -114,7 +114,7 @@ impl<'w, 'a> Writer<'w, 'a> {
 
     /// Reads a key of the catalog in a way that a concurrent change of it is noticed at commit; whether it exists.
     async fn read(&mut self, key: Vec<u8>) -> Result<bool> {
-        self.context.txn.must_stay_valid(Span::point(&key));
+        self.context.txn.must_stay_valid(Span::point(&key), &None);
         Ok(self.context.txn.get(&key, None).await?.is_some())
     }
 

@@ -18,7 +18,7 @@ use crate::sql::plan::{ForeignKeyAction, ForeignKeyCheck};
 use crate::sql::types::{CastKind, TypeContext, Value, cast};
 use futures::future::BoxFuture;
 use quorate_storage::Span;
-use quorate_txn::{Isolation, Scan};
+use quorate_txn::{Columns, Isolation, Scan};
 use std::sync::Arc;
 
 /// Checks that the parents of new rows exist.
@@ -73,10 +73,15 @@ async fn check_parents<'r>(
     for (key, _) in &wanted {
         depend_on(context.txn, key);
     }
+    // Only that it is there counts: a parent may be changed meanwhile.
+    let there: Columns = Some([].into());
     let found = match wanted.as_slice() {
         [] => return Ok(()),
-        [(key, _)] => vec![context.txn.get(key, None).await?],
-        many => context.txn.get_many(many.iter().map(|(key, _)| key.clone()).collect(), None).await?,
+        [(key, _)] => vec![context.txn.get_columns(key, None, &there).await?],
+        many => {
+            let keys = many.iter().map(|(key, _)| key.clone()).collect();
+            context.txn.get_many_columns(keys, None, &there).await?
+        }
     };
     match wanted.iter().zip(found).find(|(_, found)| found.is_none()) {
         None => Ok(()),
@@ -226,7 +231,7 @@ async fn find_children(
         .collect();
     let span = index_layout.prefix_span(if action.child_index.is_some() { &ordered } else { &[] });
     if context.txn.isolation() != Isolation::Serializable {
-        context.txn.must_stay_valid(span.clone());
+        context.txn.must_stay_valid(span.clone(), &None);
     }
     let matches = |row: &Row| places.iter().zip(&values).all(|(place, value)| row[*place] == *value);
     let is_primary = index.id == child.primary.id;

@@ -116,7 +116,7 @@ pub async fn check_row(context: &mut Context<'_>, table: &Table, checks: &[Table
 /// Below SERIALIZABLE, reads that constraints depend on must be said to matter.
 pub fn depend_on(txn: &mut Transaction, key: &[u8]) {
     if txn.isolation() != Isolation::Serializable {
-        txn.must_stay_valid(Span::point(key));
+        txn.must_stay_valid(Span::point(key), &Some([].into()));
     }
 }
 

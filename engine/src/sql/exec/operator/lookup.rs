@@ -89,7 +89,7 @@ async fn fetch_points(
     if keys.is_empty() {
         return Ok(found);
     }
-    let values = context.txn.get_many(keys.clone(), lock_request(scan.lock)).await?;
+    let values = context.txn.get_many_columns(keys.clone(), lock_request(scan.lock), &layout.used).await?;
     for (key, value) in keys.into_iter().zip(values) {
         let Some(value) = value else { continue };
         let row = layout.decode_row(&value)?;
@@ -117,7 +117,8 @@ async fn fetch_spans(
         let mut pairs: Vec<(Bytes, Bytes)> = Vec::new();
         while let Some(span) = next {
             let request = quorate_txn::Scan { span, limit: None, reverse: scan.reverse, lock };
-            let page = context.txn.scan(request).await?;
+            let used = if layout.is_primary { &layout.used } else { &None };
+            let page = context.txn.scan_columns(request, used).await?;
             pairs.extend(page.pairs);
             next = page.resume;
         }

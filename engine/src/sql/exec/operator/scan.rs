@@ -91,7 +91,7 @@ impl ScanOperator {
         let spans = elementwise(&scan.spans, context.env)?;
         if let [span] = &*spans {
             let Some(key) = point_key(&layout.index, span, context.env)? else { return Ok(Vec::new()) };
-            let Some(value) = context.txn.get(&key, lock).await? else { return Ok(Vec::new()) };
+            let Some(value) = context.txn.get_columns(&key, lock, &layout.used).await? else { return Ok(Vec::new()) };
             let row = layout.decode_row(&value)?;
             let keep = passes(scan, &row, context).await?;
             return Ok(if keep { vec![row] } else { Vec::new() });
@@ -105,7 +105,7 @@ impl ScanOperator {
         if scan.reverse {
             keys.reverse();
         }
-        let values = context.txn.get_many(keys, lock).await?;
+        let values = context.txn.get_many_columns(keys, lock, &layout.used).await?;
         let mut rows = Vec::with_capacity(values.len());
         for value in values.into_iter().flatten() {
             let row = layout.decode_row(&value)?;
@@ -132,7 +132,8 @@ impl ScanOperator {
         self.page = (self.page * 2).min(MAX_PAGE);
         let lock = if in_scan { lock_request(scan.lock) } else { None };
         let request = quorate_txn::Scan { span, limit: Some(limit), reverse: scan.reverse, lock };
-        let page = context.txn.scan(request).await?;
+        let used = if layout.is_primary { &layout.used } else { &None };
+        let page = context.txn.scan_columns(request, used).await?;
         if let Some(resume) = page.resume {
             self.spans.push_front(resume);
         }
@@ -175,7 +176,7 @@ pub async fn read_entries(
     let keys: Vec<Vec<u8>> = pairs.iter().map(|(_, suffix)| layout.row_key(suffix)).collect();
     let in_get = scan.filter.is_none();
     let lock = if in_get { lock_request(scan.lock) } else { None };
-    let values = context.txn.get_many(keys.clone(), lock).await?;
+    let values = context.txn.get_many_columns(keys.clone(), lock, &layout.used).await?;
     let mut found = Vec::with_capacity(values.len());
     for (key, value) in keys.into_iter().zip(values) {
         match value {
@@ -212,7 +213,7 @@ async fn primary_rows(
     if !relock || keys.is_empty() {
         return Ok(rows);
     }
-    let values = context.txn.get_many(keys, lock_request(scan.lock)).await?;
+    let values = context.txn.get_many_columns(keys, lock_request(scan.lock), &layout.used).await?;
     let mut locked = Vec::with_capacity(rows.len());
     for value in values.into_iter().flatten() {
         let row = layout.decode_row(&value)?;

@@ -14,6 +14,7 @@ pub mod table;
 use crate::error::{Error, SqlState};
 use crate::sql::catalog::names::closest;
 use crate::sql::types::{DateOrder, Zone};
+use quorate_txn::CommitProtocol;
 use std::collections::{BTreeMap, BTreeSet};
 use table::{DEFINITIONS, Definition, Kind};
 
@@ -28,6 +29,8 @@ pub struct Derived {
     pub statement_timeout: u64,
     /// `lock_timeout` in milliseconds; 0 is none.
     pub lock_timeout: u64,
+    /// `commit_protocol`
+    pub commit_protocol: CommitProtocol,
     /// `search_path`, as written: `$user` is not replaced yet.
     pub search_path: Vec<String>,
     /// `default_transaction_read_only`
@@ -66,6 +69,7 @@ impl Settings {
                 date_order: DateOrder::Mdy,
                 statement_timeout: 0,
                 lock_timeout: 0,
+                commit_protocol: CommitProtocol::Auto,
                 search_path: vec!["$user".into(), "public".into()],
                 read_only: false,
             },
@@ -192,11 +196,20 @@ impl Settings {
             "DateStyle" => self.derived.date_order = date_order(&value),
             "statement_timeout" => self.derived.statement_timeout = milliseconds(&value).unwrap_or(0),
             "lock_timeout" => self.derived.lock_timeout = milliseconds(&value).unwrap_or(0),
+            "commit_protocol" => self.derived.commit_protocol = commit_protocol(&value),
             "search_path" => self.derived.search_path = split_names(&value),
             "default_transaction_read_only" => self.derived.read_only = value == "on",
             _ => {}
         }
         Ok(())
+    }
+}
+
+fn commit_protocol(name: &str) -> CommitProtocol {
+    match name {
+        "one_round" => CommitProtocol::OneRound,
+        "three_phase" => CommitProtocol::ThreePhase,
+        _ => CommitProtocol::Auto,
     }
 }
 

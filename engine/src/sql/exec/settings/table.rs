@@ -68,6 +68,12 @@ pub const DEFINITIONS: &[Definition] = &[
         Kind::Choice(&["debug5", "debug4", "debug3", "debug2", "debug1", "log", "notice", "warning", "error"]),
         "Sets the message levels that are sent to the client.",
     ),
+    define(
+        "commit_protocol",
+        "auto",
+        Kind::Choice(&["auto", "one_round", "three_phase"]),
+        "How transactions that write in several ranges are committed.",
+    ),
     report("DateStyle", "ISO, MDY", Kind::DateStyle, "Sets the display format for date and time values."),
     define("default_table_access_method", "heap", Kind::Choice(&["heap"]), "Sets the default table access method."),
     define("default_tablespace", "", Kind::Choice(&[""]), "Sets the default tablespace."),

@@ -1,0 +1,68 @@
+//! Asking every participant at once; the first refusal ends it.
+
+use super::outcome::{Abort, Coordinator};
+use crate::api::{Prepare, RegisterState, Reply, Request};
+use crate::error::RetryReason;
+use crate::router::{Answer, Delivery, Route};
+use crate::trace::{Phase, Recorder};
+use futures::future::try_join_all;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long votes may take, waiting for other transactions included. Participants start recovery on their own a little
+/// later than this.
+const VOTING: Duration = Duration::from_millis(1_200);
+
+/// Why there are not all votes.
+pub(super) enum Refusal {
+    /// Somebody voted no: the attempt can never commit.
+    No(Abort),
+    /// Somebody did not vote.
+    Silent,
+}
+
+impl Coordinator {
+    /// Sends each prepare, in the request that `make` makes of it, and waits until all have voted yes.
+    pub(super) async fn votes<'a>(
+        &'a self,
+        prepares: &'a [(Arc<Route>, Prepare)],
+        (phase, make): (Phase, fn(Prepare) -> Request),
+        recorder: &'a Recorder,
+    ) -> Result<(), Refusal> {
+        recorder.round();
+        let vote = |(route, prepare): &'a (Arc<Route>, Prepare)| async move {
+            let at = recorder.now();
+            let delivery = self.router.send(route, || make(prepare.clone())).await;
+            recorder.answered(at, phase, (route.descriptor.id, &prepare.part_key), &delivery);
+            vote_in(delivery, prepare)
+        };
+        match self.runtime().timeout(VOTING, try_join_all(prepares.iter().map(vote))).await {
+            Some(votes) => votes.map(drop),
+            None => Err(Refusal::Silent),
+        }
+    }
+}
+
+/// What an answer to a prepare means.
+fn vote_in(delivery: Delivery, prepare: &Prepare) -> Result<(), Refusal> {
+    let no = |reason| Err(Refusal::No(Abort::Conflict(reason)));
+    match delivery.answer {
+        Answer::Reply(Reply::Register(register)) => match register.state {
+            RegisterState::Prepared | RegisterState::PreCommit | RegisterState::PreAbort => Ok(()),
+            RegisterState::Aborted => no(RetryReason::Aborted),
+            _ => Err(Refusal::Silent),
+        },
+        Answer::Reply(Reply::Aborted) => no(RetryReason::Aborted),
+        Answer::Reply(Reply::ReadInvalid { .. }) => no(RetryReason::ReadConflict),
+        Answer::Reply(Reply::WriteConflict { newest, .. }) => no(RetryReason::WriteConflict { newest }),
+        Answer::Reply(Reply::NeedHigherId { above }) => Err(Refusal::No(Abort::Pushed { above })),
+        Answer::Reply(Reply::Wounded) => no(RetryReason::Wounded),
+        // The generation only rises, so this prepare can never be taken; unless an earlier copy of it was.
+        Answer::Moved if !delivery.in_doubt => Err(Refusal::No(Abort::Moved)),
+        Answer::Moved | Answer::Unavailable => Err(Refusal::Silent),
+        Answer::Reply(other) => {
+            tracing::warn!(attempt = %prepare.meta.attempt, reply = ?other, "no vote");
+            Err(Refusal::Silent)
+        }
+    }
+}
