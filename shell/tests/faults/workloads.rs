@@ -3,7 +3,7 @@
 
 use crate::servers::{Cluster, LOOPBACK};
 use quorate_bench::target::Target;
-use quorate_tests::workload::{self, Clients, Outcome};
+use quorate_tests::workload::{self, Clients, Outcome, PROTOCOLS};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub async fn play(
     let target: Arc<dyn Target> = Arc::new(cluster.target());
     let workload = workload::named(name);
     workload.set_up(target.as_ref()).await.unwrap();
-    let clients = Arc::new(Clients::new(u64::MAX, THINK));
+    let clients = Arc::new(Clients::new(u64::MAX, THINK, &PROTOCOLS));
     let mut playing = tokio::task::JoinSet::new();
     for at in 0..CLIENTS {
         playing.spawn(clients.clone().client(at, at as u64, target.clone(), workload.clone()));

@@ -112,7 +112,11 @@ fn plans(arguments: &Arguments) -> Result<Vec<Plan>, String> {
     };
     let mutation = arguments.mutation.as_deref().map(mutation_named).transpose()?;
     if let Some(mutation) = mutation {
-        seeds = mutation.within.map_or(mutation.seed..mutation.seed + 1, |within| seeds.start..seeds.start + within);
+        seeds = match (mutation.within, mutation.seed) {
+            (Some(within), _) => seeds.start..seeds.start + within,
+            (None, Some(seed)) => seed..seed + 1,
+            (None, None) => seeds,
+        };
         let (name, what, most) = (mutation.name, mutation.what, seeds.end - seeds.start);
         println!("planted: {name}, {what}; to be found within {most} seeds, from {} on", seeds.start);
     }

@@ -13,8 +13,8 @@
 
 use crate::simulation::{State, Witness};
 use bytes::Bytes;
-use quorate_txn::transaction::{End, Isolation, ObservedRead};
 use quorate::sql::row::RowCompare;
+use quorate_txn::transaction::{End, Isolation, ObservedRead};
 use quorate_txn::{Attempt, Columns, Compare, TxnId};
 use std::collections::BTreeMap;
 

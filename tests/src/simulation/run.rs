@@ -10,7 +10,7 @@ use super::fault::{self, Fault, Kind};
 use super::state::State;
 use super::world::World;
 use crate::checker::{replicas, witness};
-use crate::workload::{self, Clients};
+use crate::workload::{self, Clients, PROTOCOLS};
 use quorate_bench::target::Target;
 use quorate_storage::mutation;
 use quorate_txn::transaction::End;
@@ -42,6 +42,8 @@ pub struct Plan {
     pub steps: u64,
     /// Longest pause of a client between two transactions.
     pub think: Duration,
+    /// What clients choose from for `commit_protocol`.
+    pub protocols: &'static [&'static str],
     /// What goes wrong.
     pub faults: Vec<Fault>,
     /// Whether to keep a story.
@@ -55,7 +57,9 @@ impl Plan {
     #[must_use]
     pub fn of(seed: u64, workload: &'static str, nodes: usize, steps: u64, kinds: &[Kind]) -> Plan {
         let faults = fault::plan(seed, kinds, FAULTS);
-        Plan { seed, workload, nodes, steps, think: Duration::from_millis(300), faults, tells: false, mutation: "" }
+        let protocols: &[&str] = if kinds == Kind::FIRST { &["three_phase"] } else { &PROTOCOLS };
+        let think = Duration::from_millis(300);
+        Plan { seed, workload, nodes, steps, think, protocols, faults, tells: false, mutation: "" }
     }
 }
 
@@ -122,7 +126,7 @@ async fn play(
     workload: &Arc<dyn workload::Workload>,
     report: &mut Report,
 ) {
-    let clients = Arc::new(Clients::new(plan.steps, plan.think));
+    let clients = Arc::new(Clients::new(plan.steps, plan.think, plan.protocols));
     let mut playing = tokio::task::JoinSet::new();
     for at in 0..CLIENTS {
         let seed = plan.seed.wrapping_mul(31) ^ at as u64;

@@ -12,14 +12,15 @@ use tokio::time::Instant;
 /// How long a client waits before it looks for another node.
 const RECONNECT: Duration = Duration::from_millis(50);
 
-/// What clients set when they connect, so that every way to commit meets every other.
-const PROTOCOLS: [&str; 4] = ["auto", "auto", "one_round", "three_phase"];
+/// What clients choose from for `commit_protocol` when they connect, so that every way to commit meets every other.
+pub const PROTOCOLS: [&str; 4] = ["auto", "auto", "one_round", "three_phase"];
 
 /// What all clients of a run share.
 #[derive(Debug)]
 pub struct Clients {
     left: AtomicU64,
     think: Duration,
+    protocols: &'static [&'static str],
     began: Instant,
     /// How many transactions ended in each way.
     outcomes: [AtomicU64; 3],
@@ -50,8 +51,8 @@ pub struct Client {
 impl Clients {
     /// Clients that will try `steps` transactions all together, with pauses of up to `think`.
     #[must_use]
-    pub fn new(steps: u64, think: Duration) -> Clients {
-        Clients { left: AtomicU64::new(steps), think, began: Instant::now(), outcomes: Default::default() }
+    pub fn new(steps: u64, think: Duration, protocols: &'static [&'static str]) -> Clients {
+        Clients { left: AtomicU64::new(steps), think, protocols, began: Instant::now(), outcomes: Default::default() }
     }
 
     /// No client begins another transaction.
@@ -97,7 +98,10 @@ impl Client {
     async fn connect(&mut self) {
         while self.connection.is_none() {
             let node = self.rng.random_range(0..64);
-            let protocol = PROTOCOLS[self.rng.random_range(0..PROTOCOLS.len())];
+            let protocol = match self.all.protocols {
+                [only] => only,
+                several => several[self.rng.random_range(0..several.len())],
+            };
             match connect(self.target.as_ref(), node, protocol).await {
                 Ok(connection) => self.connection = Some(connection),
                 Err(_) => tokio::time::sleep(RECONNECT).await,

@@ -30,7 +30,7 @@ mod skew;
 mod tpcc;
 mod unique;
 
-pub use clients::{Client, Clients, Outcome};
+pub use clients::{Client, Clients, Outcome, PROTOCOLS};
 
 use quorate_bench::target::{Target, TargetError};
 use std::sync::Arc;

@@ -4,13 +4,13 @@ use super::admit::{Block, Reading};
 use super::service::{Halt, Participant};
 use super::state::State;
 use super::wait::Waiting;
-use crate::{ReadSpan, TxnId};
 use crate::api::{Blob, Read, ReadResult, Reply, TxnMeta};
 use crate::lock::Change;
 use crate::mvcc::{self, Limits};
+use crate::{ReadSpan, TxnId};
+use quorate_storage::Error;
 use quorate_storage::mutation::planted;
 use quorate_storage::store::ReplicaView;
-use quorate_storage::Error;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -122,8 +122,7 @@ impl Participant {
         interval: (TxnId, TxnId),
     ) -> Result<(), Halt> {
         let engine = self.engine.as_ref();
-        for (ReadSpan { span, columns }, change) in
-            spans.iter().zip(changes).filter(|_| !planted("refresh-unchecked"))
+        for (ReadSpan { span, columns }, change) in spans.iter().zip(changes).filter(|_| !planted("refresh-unchecked"))
         {
             let changed = match (change, columns) {
                 (Change::No, _) => Ok(None),

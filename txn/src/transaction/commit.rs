@@ -16,7 +16,6 @@ use super::handle::Transaction;
 use super::observer::End;
 use super::options::{Committed, Isolation};
 use super::path::{Load, PROPOSAL_BYTES, Past, Way, choose};
-use crate::{ReadSpan, TxnId};
 use crate::api::{Base, Prepare, RecordKey, RegisterState, Reply, Request, TxnMeta, Write};
 use crate::coordinator::{Abort, Decision, Plan, unexpected};
 use crate::error::{Error, Result, RetryReason};
@@ -24,6 +23,7 @@ use crate::oracle::CommitIds;
 use crate::router::{Answer, Route};
 use crate::service::Backoff;
 use crate::trace::{CommitPath, Event, Phase, Recorder};
+use crate::{ReadSpan, TxnId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -295,7 +295,13 @@ impl Transaction {
         Ok(())
     }
 
-    async fn refresh_outside(&self, meta: TxnMeta, outside: &[ReadSpan], to: TxnId, recorder: &Recorder) -> Result<bool> {
+    async fn refresh_outside(
+        &self,
+        meta: TxnMeta,
+        outside: &[ReadSpan],
+        to: TxnId,
+        recorder: &Recorder,
+    ) -> Result<bool> {
         if outside.is_empty() {
             return Ok(true);
         }

@@ -6,7 +6,7 @@
 //! Invariant: every transaction that began is reported once, also one whose task was dropped.
 
 use super::options::Isolation;
-use crate::{Columns, Attempt, TxnId};
+use crate::{Attempt, Columns, TxnId};
 use bytes::Bytes;
 use quorate_storage::Span;
 use std::sync::Arc;

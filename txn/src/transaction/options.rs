@@ -26,7 +26,7 @@ pub enum CommitProtocol {
     Auto,
     /// In one round whenever that is possible at all: not if the catalog changes, or too much is written.
     OneRound,
-    /// By three-phase commit, also in one range.
+    /// By three-phase commit.
     ThreePhase,
 }
 

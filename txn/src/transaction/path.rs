@@ -68,11 +68,11 @@ pub(super) fn choose(
     let several = loads.len() > 1;
     let large = loads.iter().any(|load| load.bytes > PROPOSAL_BYTES);
     let pushed = past.pushes >= MOST_PUSHES;
-    if protocol == CommitProtocol::ThreePhase {
-        return Way::ThreePhase(Reason::Requested);
-    }
     if !several && !large && (!pushed || protocol == CommitProtocol::OneRound) {
         return Way::One;
+    }
+    if several && protocol == CommitProtocol::ThreePhase {
+        return Way::ThreePhase(Reason::Requested);
     }
     if changes_catalog && several {
         return Way::ThreePhase(Reason::Catalog);
@@ -132,7 +132,8 @@ mod tests {
         assert_eq!(way(&[SMALL], pushed, Auto), Way::ThreePhase(Reason::Pushed));
         assert_eq!(way(&[SMALL; 2], moved, Auto), Way::ThreePhase(Reason::Moved));
         assert_eq!(way(&[SMALL], moved, Auto), Way::One);
-        assert_eq!(way(&[SMALL], Past::default(), ThreePhase), Way::ThreePhase(Reason::Requested));
+        assert_eq!(way(&[SMALL; 2], Past::default(), ThreePhase), Way::ThreePhase(Reason::Requested));
+        assert_eq!(way(&[SMALL], Past::default(), ThreePhase), Way::One, "one group decides it anyway");
         let catalog = choose(&[SMALL; 2], Past::default(), OneRound, true, |_| None);
         assert_eq!(catalog, Way::ThreePhase(Reason::Catalog));
         let suspect = |at| (at == 1).then_some(Suspicion::Far);

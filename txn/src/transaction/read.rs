@@ -2,8 +2,8 @@
 
 use super::handle::Transaction;
 use super::options::{Isolation, Page, Scan};
-use crate::TxnId;
 use crate::Columns;
+use crate::TxnId;
 use crate::api::{Blob, LockMode, LockWait, Read, ReadResult, Reply, Request};
 use crate::coordinator::unexpected;
 use crate::error::{Error, Result, RetryReason};

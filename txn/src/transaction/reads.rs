@@ -158,8 +158,7 @@ mod tests {
 
     #[test]
     fn columns_are_kept_apart() {
-        let (mut reads, some, none): (_, Columns, Columns) =
-            (ReadSet::default(), Some([1, 4].into()), Some([].into()));
+        let (mut reads, some, none): (_, Columns, Columns) = (ReadSet::default(), Some([1, 4].into()), Some([].into()));
         reads.add_point(b"a".to_vec(), &some);
         reads.add_point(b"a".to_vec(), &none);
         reads.add_span(Span::new(*b"c", *b"e"), &some);

@@ -16,8 +16,8 @@ use crate::sql::plan::{Bound, Expr, IndexSpan, Scan};
 use crate::sql::row::{self, TableKey};
 use crate::sql::types::{Type, Value};
 use quorate_storage::Span;
-use quorate_txn::Columns;
 use quorate_storage::keys::prefix_end;
+use quorate_txn::Columns;
 use std::borrow::Cow;
 
 /// One column of a key.
