@@ -167,6 +167,12 @@ pub enum Request {
         /// The new range's id, from the directory.
         right: RangeId,
     },
+    /// Which of these records, all of committed attempts, need not be asked about ever again: decided and without
+    /// intents, or forgotten.
+    Ended {
+        /// The records.
+        records: Vec<RecordKey>,
+    },
 }
 
 /// Names a participant record: the smallest key of the attempt in the range when it was prepared, and the attempt.
@@ -284,6 +290,16 @@ pub enum Reply {
     },
     /// The store stopped or a bound was met; text for people.
     Failed(String),
+    /// Old versions are gone up to this ID, and the request needs to see them: never possible again, nothing was done.
+    TooOld {
+        /// Reads at or above it are possible.
+        floor: TxnId,
+    },
+    /// There is no record of this attempt, and will not be: it is so old that what was decided about it may be
+    /// forgotten. The range holds no intent of it.
+    Forgotten,
+    /// Answers to [`Request::Ended`], in its order.
+    Ended(Vec<bool>),
 }
 
 /// The answer to one [`Read`].

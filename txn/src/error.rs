@@ -6,6 +6,8 @@
 //!  LockNotAvailable  NOWAIT or lock_timeout: the statement fails                                      55P03
 //!  Unavailable       a range has had no leader for a while; nothing was committed                     58C00
 //!  Ambiguous         the commit may or may not have happened, and the range that knows is away        40003
+//!  TooOld            the versions that it would read are collected                                    72000
+//!  NotYet            a read at an ID that has not been handed out                                     22023
 //!  TooLarge          one key or value does not fit into a proposal                                    54000
 //!  ReadOnly          a write in a read-only transaction                                               25006
 //!  Finished          the transaction has ended already: a fault of the caller
@@ -38,6 +40,22 @@ pub enum Error {
     /// The commit may or may not have happened, and who knows is away (SQLSTATE 40003).
     #[error("the outcome of the commit is unknown")]
     Ambiguous,
+    /// What the transaction would read was collected as garbage; nothing was committed (SQLSTATE 72000).
+    #[error("snapshot too old: {read_id} is below {floor}, where the history that is kept begins")]
+    TooOld {
+        /// Where it reads.
+        read_id: TxnId,
+        /// Where it could read.
+        floor: TxnId,
+    },
+    /// A read in the future (SQLSTATE 22023).
+    #[error("transaction ID {read_id} has not been handed out yet; the newest is {newest}")]
+    NotYet {
+        /// Where it would read.
+        read_id: TxnId,
+        /// The largest ID handed out.
+        newest: TxnId,
+    },
     /// One key and its value are larger than a proposal may be (SQLSTATE 54000).
     #[error("a key with its value takes {size} bytes; the limit is {limit}")]
     TooLarge {

@@ -24,6 +24,8 @@ pub struct Attempt {
     pub incarnation: u64,
     /// Counts up inside the incarnation.
     pub counter: u64,
+    /// An ID that had been handed out when its transaction began. Ranges forget decided attempts by it.
+    pub birth: TxnId,
 }
 
 impl fmt::Display for Attempt {

@@ -23,6 +23,7 @@ pub mod commit;
 pub mod coordinator;
 mod error;
 mod ids;
+pub mod inspect;
 pub mod lock;
 pub mod mvcc;
 pub mod oracle;

@@ -31,6 +31,8 @@ pub mod kind {
     pub const DIRECTORY: u16 = 0x0203;
     /// A gateway tells that it lives, so that its volatile locks stay.
     pub const ALIVE: u16 = 0x0204;
+    /// Asks for an [`crate::inspect::Inspection`].
+    pub const INSPECT: u16 = 0x0205;
 }
 
 /// Largest payload of a request or a reply that is decoded.

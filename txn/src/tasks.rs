@@ -16,6 +16,11 @@ pub struct Tasks {
 }
 
 impl Tasks {
+    /// Time and randomness.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
     /// No tasks yet.
     pub fn new(runtime: Runtime) -> Tasks {
         Tasks { runtime, closed: Arc::new(watch::Sender::new(false)) }

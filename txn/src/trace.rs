@@ -57,6 +57,20 @@ pub enum Reason {
     Requested,
 }
 
+impl Reason {
+    /// In a word, for counting.
+    pub fn word(self) -> &'static str {
+        match self {
+            Reason::Size => "size",
+            Reason::Suspicious(..) => "suspicion",
+            Reason::Pushed => "pushed",
+            Reason::Moved => "moved",
+            Reason::Catalog => "catalog",
+            Reason::Requested => "requested",
+        }
+    }
+}
+
 /// How a commit came about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommitTrace {

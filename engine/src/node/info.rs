@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use quorate_net::PeerId;
 use quorate_storage::{NodeId, RangeDescriptor, ReplicaRole, Role, Span};
 use quorate_txn::api::{Reply, Request};
+use quorate_txn::inspect::Inspection;
 use quorate_txn::router::{DirectoryReply, DirectoryRequest};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -85,6 +86,11 @@ impl ClusterInfo for Info {
     async fn join_tokens(&self) -> Result<Vec<(String, String, u64)>> {
         let tokens = self.node()?.membership.tokens().await?;
         Ok(tokens.into_iter().map(|token| (token.id, token.state, token.expires_at)).collect())
+    }
+
+    async fn inspect(&self) -> Result<Vec<(u64, Inspection)>> {
+        let shown = self.node()?.gateway.client.inspect().await;
+        Ok(shown.into_iter().map(|(node, shown)| (node.0, shown)).collect())
     }
 
     async fn revoke_join_token(&self, id: &str) -> Result<bool> {

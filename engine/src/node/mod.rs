@@ -171,6 +171,29 @@ impl Node {
         &self.inner.store
     }
 
+    /// Holds the next commit over several ranges that this node coordinates, between its votes and its outcome, until
+    /// [`Node::release_commits`]: to watch what the others do then.
+    pub fn hold_next_commit(&self) {
+        self.inner.gateway.client.coordinator().brake().pull();
+    }
+
+    /// The transaction that is held, as soon as one is; `None` once nothing is to be held.
+    pub async fn held_commit(&self) -> Option<String> {
+        let held = self.inner.gateway.client.coordinator().brake().held().await;
+        held.map(|attempt| attempt.to_string())
+    }
+
+    /// What is held goes on.
+    pub fn release_commits(&self) {
+        self.inner.gateway.client.coordinator().brake().release();
+    }
+
+    /// How long the ranges that this node leads keep rows after they were changed or deleted, from now on
+    /// ([`NodeOptions::retention`]); `None`: for ever.
+    pub fn retain(&self, retention: Option<std::time::Duration>) {
+        self.inner.gateway.client.retain(retention);
+    }
+
     /// Why the node stopped itself, if it did: a failed or full disk (58030, 53100), damage (XX001).
     #[must_use]
     pub fn failure(&self) -> Option<Error> {

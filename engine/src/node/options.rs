@@ -9,6 +9,10 @@ use quorate_storage::log::MemoryLog;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long old versions are kept if nothing else is said.
+pub const RETENTION: Duration = Duration::from_secs(3600);
 
 /// Where a node keeps its data.
 #[derive(Clone, Debug)]
@@ -101,12 +105,20 @@ pub struct NodeOptions {
     pub join: Option<JoinToken>,
     /// Bytes of the disk engine's block cache.
     pub cache_bytes: u64,
+    /// How long rows are kept after they were changed or deleted, for reads in the past and long transactions.
+    pub retention: Duration,
 }
 
 impl NodeOptions {
     /// A node alone, in memory.
     pub fn memory() -> NodeOptions {
-        NodeOptions { storage: Storage::Memory, network: None, join: None, cache_bytes: 128 << 20 }
+        NodeOptions {
+            storage: Storage::Memory,
+            network: None,
+            join: None,
+            cache_bytes: 128 << 20,
+            retention: RETENTION,
+        }
     }
 
     /// A node alone, in a directory.

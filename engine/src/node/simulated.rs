@@ -56,6 +56,7 @@ impl Node {
             settings,
             runtime,
             observer,
+            retention: None,
             runs: StoreRuns::Tasks(pace),
         };
         start::build(ground, Some(Net::Given(attach))).await

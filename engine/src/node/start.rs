@@ -28,6 +28,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -45,6 +46,8 @@ pub(super) struct Ground {
     pub(super) settings: StoreSettings,
     pub(super) runtime: Runtime,
     pub(super) observer: Option<Arc<dyn Observer>>,
+    /// See [`Client::retain`].
+    pub(super) retention: Option<Duration>,
     pub(super) runs: StoreRuns,
 }
 
@@ -82,13 +85,14 @@ pub(super) async fn start(mut options: NodeOptions, runtime: Runtime) -> Result<
     let settings =
         StoreSettings { seed: runtime.random_u64(), heartbeat_ticks, election_ticks, ..StoreSettings::default() };
     let founds = known.is_none() && options.join.is_none();
-    let ground = Ground { opened, id, founds, peers, settings, runtime, observer: None, runs: StoreRuns::Threads };
+    let (observer, retention, runs) = (None, Some(options.retention), StoreRuns::Threads);
+    let ground = Ground { opened, id, founds, peers, settings, runtime, observer, retention, runs };
     build(ground, options.network.map(Net::Quic)).await
 }
 
 /// Puts a node together.
 pub(super) async fn build(ground: Ground, net: Option<Net>) -> Result<Node> {
-    let Ground { opened, id, founds, peers, settings, runtime, observer, runs } = ground;
+    let Ground { opened, id, founds, peers, settings, runtime, observer, retention, runs } = ground;
     let engine = opened.engine.clone();
     let mut store = Store::open(id, engine.clone(), opened.log, settings).map_err(storage_error)?;
     if let Some(kept) = opened.kept {
@@ -119,6 +123,7 @@ pub(super) async fn build(ground: Ground, net: Option<Net>) -> Result<Node> {
         observer,
     });
     client.connect_participants();
+    client.retain(retention);
 
     tasks.spawn(upkeep::ticks(handle.clone(), runtime.clone()));
     let (transport, store) = (late.clone(), handle.clone());

@@ -8,13 +8,13 @@
 //! Invariant: `failed` means that the statements so far will never be committed.
 
 use super::commit_trace::LastCommit;
-use super::{CommandTag, Notice, Session};
+use super::{CommandTag, Gateway, Notice, Session};
 use crate::error::{Error, SqlState};
 use crate::sql::catalog::CatalogView;
 use crate::sql::exec::settings::Settings;
-use crate::sql::exec::wall_to_pg;
-use crate::sql::parser::{IsolationLevel, TransactionModes};
-use quorate_txn::{Isolation, Mark, StartId, Transaction, TxnOptions};
+use crate::sql::exec::{pg_to_wall, wall_to_pg};
+use crate::sql::parser::{AsOf, IsolationLevel, TransactionModes};
+use quorate_txn::{Isolation, Mark, StartId, Transaction, TxnId, TxnOptions};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub struct Block {
     pub isolation: Isolation,
     /// Whether writes are refused.
     pub read_only: bool,
+    /// The state of the past that it reads.
+    pub as_of: Option<AsOf>,
     /// The time of its begin, in microseconds since 2000.
     pub now: i64,
     /// The transaction, from the first statement on.
@@ -84,7 +86,8 @@ impl Session {
             alone: false,
             failed: false,
             isolation: modes.isolation.map_or_else(|| isolation_named(default), isolation_of),
-            read_only: modes.read_only.unwrap_or(self.settings.derived().read_only),
+            read_only: modes.read_only.unwrap_or(self.settings.derived().read_only) || modes.as_of.is_some(),
+            as_of: modes.as_of,
             now: wall_to_pg(self.gateway.runtime.wall()),
             txn: None,
             view: None,
@@ -111,6 +114,13 @@ impl Session {
             }
             return Ok(());
         }
+        if let Some(as_of) = block.as_of {
+            let read_id = as_of_id(&self.gateway, as_of).await?;
+            let mut txn = self.gateway.client.begin_as_of(read_id).await?;
+            block.view = Some(self.gateway.catalog.at(&mut txn).await?);
+            block.txn = Some(txn);
+            return Ok(());
+        }
         let options = TxnOptions { isolation: block.isolation, read_only: block.read_only, start: block.start };
         let mut txn = self.gateway.client.begin(options).await?;
         if lock_timeout > 0 {
@@ -118,6 +128,27 @@ impl Session {
         }
         block.view = Some(self.gateway.catalog.at(&mut txn).await?);
         block.txn = Some(txn);
+        Ok(())
+    }
+
+    /// A statement reads a state of the past: so does its whole transaction.
+    pub(super) fn read_as_of(&mut self, as_of: Option<AsOf>) -> Result<(), Error> {
+        let Some(as_of) = as_of else { return Ok(()) };
+        if self.block.is_none() {
+            self.open_block(false, TransactionModes::default());
+        }
+        let Some(block) = &mut self.block else { return Ok(()) };
+        if block.as_of != Some(as_of) {
+            if block.txn.is_some() {
+                return Err(Error::new(
+                    SqlState::ACTIVE_SQL_TRANSACTION,
+                    "AS OF SYSTEM TIME must be that of the whole transaction",
+                )
+                .with_hint("Use BEGIN AS OF SYSTEM TIME, or run the query outside of the transaction."));
+            }
+            block.as_of = Some(as_of);
+            block.read_only = true;
+        }
         Ok(())
     }
 
@@ -286,7 +317,17 @@ impl Session {
             }
             block.isolation = isolation;
         }
+        if modes.as_of.is_some() {
+            self.read_as_of(modes.as_of)?;
+        }
+        let Some(block) = &mut self.block else { return Ok(()) };
         if let Some(read_only) = modes.read_only {
+            if !read_only && block.as_of.is_some() {
+                return Err(Error::new(
+                    SqlState::INVALID_PARAMETER_VALUE,
+                    "a transaction AS OF SYSTEM TIME is read-only",
+                ));
+            }
             if block.read_only && !read_only && block.statements > 0 {
                 return Err(Error::new(
                     SqlState::ACTIVE_SQL_TRANSACTION,
@@ -322,7 +363,25 @@ fn chained_modes(block: &Block) -> TransactionModes {
         Isolation::Snapshot => IsolationLevel::RepeatableRead,
         Isolation::ReadCommitted => IsolationLevel::ReadCommitted,
     };
-    TransactionModes { isolation: Some(isolation), read_only: Some(block.read_only), deferrable: None }
+    let read_only = Some(block.read_only && block.as_of.is_none());
+    TransactionModes { isolation: Some(isolation), read_only, deferrable: None, as_of: None }
+}
+
+/// The ID of the state that is meant.
+async fn as_of_id(gateway: &Gateway, as_of: AsOf) -> Result<TxnId, Error> {
+    let now = wall_to_pg(gateway.runtime.wall());
+    let time = match as_of {
+        AsOf::Id(id) => return Ok(TxnId(id)),
+        AsOf::Ago(age) => now.saturating_sub(age),
+        AsOf::Time(time) => time,
+    };
+    if time > now {
+        return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, "AS OF SYSTEM TIME lies in the future"));
+    }
+    gateway.client.oracle().read_id_at(pg_to_wall(time)).await?.ok_or_else(|| {
+        Error::new(SqlState::SNAPSHOT_TOO_OLD, "no state of that time is kept")
+            .with_hint("Read a newer state, or start the nodes with a longer --retention.")
+    })
 }
 
 /// Savepoints.

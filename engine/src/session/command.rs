@@ -54,6 +54,12 @@ impl Session {
                 "A serializable transaction here never waits for others to read.",
             ));
         }
+        if session && modes.as_of.is_some() {
+            return Err(Error::unsupported(
+                "AS OF SYSTEM TIME for all transactions of a session is not supported",
+                "Use BEGIN AS OF SYSTEM TIME.",
+            ));
+        }
         if session {
             let in_block = self.in_explicit_block();
             let settings = Arc::make_mut(&mut self.settings);

@@ -207,6 +207,9 @@ impl Session {
         alone: bool,
         left: &mut Option<Duration>,
     ) -> Result<Execution, Failed> {
+        if let Err(error) = self.read_as_of(prepared.statement.as_of) {
+            return Err(self.failed_attempt(None, error, false).await);
+        }
         if let Err(error) = self.ensure_transaction().await {
             return Err(self.failed_attempt(None, error, true).await);
         }

@@ -156,6 +156,7 @@ impl Session {
         let prepared = result?;
         if let Some(key) = key
             && prepared.is_planned()
+            && prepared.statement.as_of.is_none()
             && !self.has_overlay()
         {
             self.gateway.plans.put(key, prepared.clone());
@@ -167,7 +168,7 @@ impl Session {
         let mut statements = parser::parse(sql)?;
         let statement = match (statements.pop(), statements.is_empty()) {
             (Some(statement), true) => statement,
-            (None, _) => Statement { kind: StatementKind::Nothing(""), start: 0, end: 0 },
+            (None, _) => Statement { kind: StatementKind::Nothing(""), start: 0, end: 0, as_of: None },
             (Some(_), false) => {
                 return Err(Error::new(
                     SqlState::SYNTAX_ERROR,
@@ -192,6 +193,7 @@ impl Session {
         literals: bool,
     ) -> Result<Arc<Prepared>, Error> {
         let was_open = self.block.is_some();
+        self.read_as_of(statement.as_of)?;
         let result = match self.ensure_transaction().await {
             Ok(()) => self.plan_new(sql, statement, given, literals),
             Err(error) => Err(error),

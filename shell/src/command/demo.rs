@@ -1,6 +1,6 @@
 //! `quorate demo`: a cluster in this process, a shell on it, and ways to break it.
 
-use super::local::{Cluster, Keep};
+use super::local::{Cluster, Keep, NodeState};
 use super::sql::{converse, run_scripts};
 use super::{Context, runtime};
 use crate::client::{LocalConnector, SqlError};
@@ -9,17 +9,25 @@ use crate::render::Format;
 use crate::repl::{DemoControl, Options, Shell, Told};
 use async_trait::async_trait;
 use clap::Args;
+use quorate::node::Node;
+use quorate_bench::target::{Connection, Embedded, Row, Target as _, TargetError};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 const EXAMPLES: &str = "\
 Examples:
   quorate demo                              then: \\demo kill 2, a query, \\demo start 2
+  quorate demo                              then: \\demo pause pre-commit, \\demo kill coordinator
   quorate demo -n 5 --dir ./demo            five nodes whose data survive
   quorate demo --no-shell -e 'SHOW NODES'";
 
+/// How long a recovery is watched.
+const WATCHING: Duration = Duration::from_secs(15);
+/// Between two looks at it.
+const SETTLE_STEP: Duration = Duration::from_millis(20);
 const MOST_NODES: u64 = 9;
 /// How long a node that is to go waits until the others have all replicas.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -64,7 +72,7 @@ pub fn run(context: &Context, args: DemoArgs) -> Result<(), Failure> {
         Options { format: args.format, keep_going: false, quiet: context.global.quiet, setup: Vec::new(), interactive };
     let shell = Shell::connect(runtime.handle().clone(), connector, options, context.terminal);
     let done = shell.map_err(Failure::from).and_then(|shell| {
-        let mut shell = shell.with_demo(Arc::new(Control { cluster: cluster.clone() }));
+        let mut shell = shell.with_demo(Arc::new(Control { cluster: cluster.clone(), held: Mutex::default() }));
         let done = talk(&mut shell, &args, interactive);
         shell.close();
         done
@@ -110,6 +118,16 @@ fn greet(cluster: &Cluster, args: &DemoArgs) {
 /// What `\demo` does.
 struct Control {
     cluster: Arc<Cluster>,
+    /// The transfer that is held, if one is. Held for moments only.
+    held: Mutex<Option<Held>>,
+}
+
+/// A transfer between two ranges that has all votes and no outcome.
+struct Held {
+    /// The node that coordinates it.
+    coordinator: usize,
+    transaction: String,
+    committing: JoinHandle<Result<(), String>>,
 }
 
 #[async_trait]
@@ -117,9 +135,12 @@ impl DemoControl for Control {
     async fn control(&self, words: &[&str]) -> Result<Option<Told>, SqlError> {
         let (number, text) = match words {
             [] | ["ls"] => (0, self.list()),
+            ["kill", "coordinator"] => self.kill_coordinator().await?,
             ["kill", node] => (self.number(node)?, self.kill(self.number(node)?).await?),
             ["stop", node] => (self.number(node)?, self.stop(self.number(node)?).await?),
             ["start", node] => (0, self.start(self.number(node)?).await?),
+            ["pause", "pre-commit"] => (0, self.pause().await?),
+            ["resume"] => (0, self.resume().await?),
             _ => return Ok(None),
         };
         Ok(Some(Told { text, session_lost: self.cluster.is_current(number) }))
@@ -160,6 +181,96 @@ impl Control {
         Ok(format!("node {number} killed, as by a crash: nothing flushed, nobody told. {}", self.outlook()))
     }
 
+    /// A node that is not the session's transfers money between two ranges, and stops before PreCommit.
+    async fn pause(&self) -> Result<String, SqlError> {
+        if self.held().is_some() {
+            return Err(SqlError::usage("a transfer is held already").with_hint("\\demo resume lets it go on."));
+        }
+        let other = |state: &NodeState| state.running && !self.cluster.is_current(state.number);
+        let coordinator = self.cluster.states().into_iter().find(other);
+        let coordinator = coordinator.map(|state| state.number).ok_or_else(|| {
+            SqlError::usage("no other node runs").with_hint("\\demo ls shows the nodes, \\demo start N starts one.")
+        })?;
+        let node = self.cluster.node(coordinator).ok_or_else(|| not_running(coordinator))?;
+        let mut session = Session::open(&node).await?;
+        session.make_accounts().await?;
+        node.hold_next_commit();
+        let committing = tokio::spawn(async move { session.transfer().await });
+        let transaction = tokio::time::timeout(SETTLING, node.held_commit()).await.ok().flatten();
+        let Some(transaction) = transaction else {
+            node.release_commits();
+            let why = match committing.await {
+                Ok(Err(why)) => why,
+                _ => "it was over too soon".to_owned(),
+            };
+            return Err(SqlError::usage(format!("no transfer could be held: {why}")));
+        };
+        let text = format!(
+            "transaction {transaction} moves 10 from account 1 to account 2, which lie in two ranges. Both have voted yes;\n\
+             node {coordinator}, its coordinator, stops before PreCommit. Look at it, then resume it or kill its \
+             coordinator:\n\
+             \x20 SELECT * FROM quorate.in_doubt;   SELECT * FROM quorate.locks;\n\
+             \x20 \\demo resume                      \\demo kill coordinator\n\
+             In 2 s the ranges will take it for dead and end it themselves."
+        );
+        *self.held() = Some(Held { coordinator, transaction, committing });
+        Ok(text)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_held(&self) -> Result<Held, SqlError> {
+        self.held().take().ok_or_else(|| {
+            SqlError::usage("no transaction is held").with_hint("\\demo pause pre-commit begins one and holds it.")
+        })
+    }
+
+    async fn resume(&self) -> Result<String, SqlError> {
+        let held = self.take_held()?;
+        if let Some(node) = self.cluster.node(held.coordinator) {
+            node.release_commits();
+        }
+        Ok(match held.committing.await {
+            Ok(Ok(())) => format!("transaction {} is committed", held.transaction),
+            Ok(Err(why)) => format!("transaction {} is not committed: {why}", held.transaction),
+            Err(_) => format!("transaction {} has gone with its node", held.transaction),
+        })
+    }
+
+    /// Kills the coordinator of the held transaction, and watches what the ranges do.
+    async fn kill_coordinator(&self) -> Result<(usize, String), SqlError> {
+        let held = self.take_held()?;
+        self.spare().await?;
+        if !self.cluster.kill(held.coordinator).await {
+            return Err(not_running(held.coordinator));
+        }
+        held.committing.abort();
+        let began = Instant::now();
+        let mut lines =
+            vec![format!("node {} killed; transaction {} is in doubt.", held.coordinator, held.transaction)];
+        let witness = self.cluster.nodes().into_iter().next().ok_or_else(|| not_running(1))?;
+        let mut session = Session::open(&witness).await?;
+        let mut before = Vec::new();
+        while began.elapsed() < WATCHING {
+            let now = session.in_doubt(&held.transaction).await.unwrap_or_default();
+            if now != before {
+                let at = began.elapsed().as_secs_f64();
+                let what = if now.is_empty() { "nothing is locked any more".to_owned() } else { now.join("; ") };
+                lines.push(format!("  {at:6.2} s   {what}"));
+                before = now;
+            }
+            if before.is_empty() && began.elapsed() > WATCHING / 10 {
+                break;
+            }
+            tokio::time::sleep(SETTLE_STEP).await;
+        }
+        lines.push(session.verdict().await?);
+        lines.push(self.outlook());
+        Ok((held.coordinator, lines.join("\n")))
+    }
+
     async fn stop(&self, number: usize) -> Result<String, SqlError> {
         self.spare().await?;
         match self.cluster.stop(number).await {
@@ -185,6 +296,62 @@ impl Control {
         let states = self.cluster.states();
         outlook(states.iter().filter(|state| state.running).count(), states.len())
     }
+}
+
+/// A session of the demonstration's own.
+struct Session {
+    connection: Box<dyn Connection>,
+}
+
+impl Session {
+    async fn open(node: &Node) -> Result<Session, SqlError> {
+        let connection = Embedded::new(std::slice::from_ref(node), "a node").connect(0).await;
+        Ok(Session { connection: connection.map_err(told)? })
+    }
+
+    async fn query(&mut self, sql: &str) -> Result<Vec<Row>, SqlError> {
+        self.connection.query(sql).await.map_err(told)
+    }
+
+    /// Two accounts in two ranges, if they are not there.
+    async fn make_accounts(&mut self) -> Result<(), SqlError> {
+        for sql in [
+            "CREATE TABLE IF NOT EXISTS demo_account (id INT PRIMARY KEY, balance INT NOT NULL)",
+            "ALTER TABLE demo_account SPLIT AT VALUES (2)",
+            "INSERT INTO demo_account VALUES (1, 100), (2, 0) ON CONFLICT DO NOTHING",
+            "SET commit_protocol = 'three_phase'",
+        ] {
+            self.query(sql).await?;
+        }
+        Ok(())
+    }
+
+    async fn transfer(&mut self) -> Result<(), String> {
+        let sql = "UPDATE demo_account SET balance = balance + CASE id WHEN 1 THEN -10 ELSE 10 END";
+        self.connection.query(sql).await.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// What each range says of the transaction.
+    async fn in_doubt(&mut self, transaction: &str) -> Result<Vec<String>, SqlError> {
+        let rows = self
+            .query(&format!(
+                "SELECT 'r' || range_id || ' ' || key || ': ' || state || CASE WHEN recovering THEN \
+                 ', being recovered' ELSE '' END FROM quorate.in_doubt WHERE transaction = '{transaction}' \
+                 ORDER BY range_id"
+            ))
+            .await?;
+        Ok(rows.iter().map(|row| row[0].text().to_owned()).collect())
+    }
+
+    async fn verdict(&mut self) -> Result<String, SqlError> {
+        let rows = self.query("SELECT balance FROM demo_account ORDER BY id").await?;
+        let balances: Vec<String> = rows.iter().map(|row| row[0].int().to_string()).collect();
+        Ok(format!("The accounts hold {}.", balances.join(" and ")))
+    }
+}
+
+fn told(error: TargetError) -> SqlError {
+    SqlError::usage(error.to_string())
 }
 
 fn not_running(number: usize) -> SqlError {

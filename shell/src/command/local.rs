@@ -172,6 +172,11 @@ impl Cluster {
         self.current.load(Ordering::Relaxed) + 1 == number
     }
 
+    /// Node `number`, if it runs.
+    pub fn node(&self, number: usize) -> Option<Node> {
+        self.slots().get(number - 1)?.running.as_ref().map(|running| running.node.clone())
+    }
+
     /// The nodes that run.
     pub fn nodes(&self) -> Vec<Node> {
         self.slots().iter().filter_map(|slot| Some(slot.running.as_ref()?.node.clone())).collect()

@@ -51,6 +51,9 @@ pub struct StartArgs {
     /// Memory for cached blocks of the disk
     #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = units::size, env = "QUORATE_CACHE")]
     cache: u64,
+    /// How long rows are kept after they were changed or deleted, for AS OF SYSTEM TIME and long transactions
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = units::duration, env = "QUORATE_RETENTION")]
+    retention: Duration,
     /// Most SQL sessions at a time
     #[arg(long, value_name = "N", default_value_t = 1000, env = "QUORATE_MAX_CONNECTIONS")]
     max_connections: usize,
@@ -70,6 +73,7 @@ impl StartArgs {
     fn options(&self) -> Result<NodeOptions, Failure> {
         let mut options = NodeOptions::directory(&self.dir).with_network(self.network()?);
         options.cache_bytes = self.cache;
+        options.retention = self.retention;
         if let Some(text) = &self.join {
             let token: JoinToken = text.trim().parse().map_err(|error| {
                 Failure::new(Exit::Usage, format!("the join token cannot be used: {error}"))

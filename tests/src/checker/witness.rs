@@ -179,6 +179,10 @@ impl Checker<'_> {
         let mut floors: BTreeMap<usize, (TxnId, String)> = BTreeMap::new();
         for (_, ends_now, at) in moments {
             let witness = &transactions[at];
+            if witness.seen.in_past {
+                floors.remove(&at);
+                continue;
+            }
             let first = witness.seen.reads.first().map(|read| read.read_id);
             if !ends_now {
                 floors.insert(at, newest.clone());
@@ -224,7 +228,7 @@ mod tests {
     use quorate_txn::transaction::Observed;
 
     fn attempt(counter: u64) -> Attempt {
-        Attempt { gateway: 1, incarnation: 1, counter }
+        Attempt { gateway: 1, incarnation: 1, counter, birth: TxnId(1) }
     }
 
     fn bytes(text: &str) -> Bytes {
@@ -236,6 +240,7 @@ mod tests {
         let seen = Observed {
             began,
             isolation: Isolation::Serializable,
+            in_past: false,
             attempts: vec![attempt(counter)],
             reads: Vec::new(),
             writes: Vec::new(),

@@ -58,11 +58,13 @@ pub enum Kind {
     Campaign,
     /// A range is split.
     Split,
+    /// Old versions and records are kept for a moment only, and somebody reads the past.
+    Collect,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 21] = [
+    pub const ALL: [Kind; 22] = [
         Kind::Partition,
         Kind::OneWay,
         Kind::Loss,
@@ -84,16 +86,28 @@ impl Kind {
         Kind::Transfer,
         Kind::Campaign,
         Kind::Split,
+        Kind::Collect,
     ];
+
+    /// The kinds before there was collection.
+    pub const SECOND: [Kind; 21] = {
+        let mut kinds = [Kind::Partition; 21];
+        let mut at = 0;
+        while at < kinds.len() {
+            kinds[at] = Kind::ALL[at];
+            at += 1;
+        }
+        kinds
+    };
 
     /// The kinds of the first plans, before nodes were killed at steps of a commit and before there was one-round commit
     /// over several ranges: seeds that found something then find it with these.
     pub const FIRST: [Kind; 19] = {
         let mut kinds = [Kind::Partition; 19];
         let (mut from, mut to) = (0, 0);
-        while from < Kind::ALL.len() {
-            if !matches!(Kind::ALL[from], Kind::GatewayKill | Kind::ParticipantKill) {
-                kinds[to] = Kind::ALL[from];
+        while from < Kind::SECOND.len() {
+            if !matches!(Kind::SECOND[from], Kind::GatewayKill | Kind::ParticipantKill) {
+                kinds[to] = Kind::SECOND[from];
                 to += 1;
             }
             from += 1;
@@ -126,6 +140,7 @@ impl Kind {
             Kind::Transfer => "transfer",
             Kind::Campaign => "campaign",
             Kind::Split => "split",
+            Kind::Collect => "collect",
         }
     }
 
@@ -295,6 +310,12 @@ pub async fn inject(world: Arc<World>, fault: Fault) {
                 }
             }
         }
+        Kind::Collect => {
+            let retention = Duration::from_millis(rng.random_range(300..4_000));
+            retain(&world, Some(retention));
+            tokio::time::sleep(fault.lasts * 3).await;
+            retain(&world, None);
+        }
         // Carried out by the workload, which knows where its tables can be cut.
         Kind::Split => {}
     }
@@ -360,6 +381,12 @@ async fn fails(world: &World, at: usize, lasts: Duration) {
 async fn restart(world: &World, at: usize) {
     if let Err(why) = world.start(at).await {
         world.trace().note(|| why);
+    }
+}
+
+fn retain(world: &World, retention: Option<Duration>) {
+    for (node, _) in (0..world.len()).filter_map(|at| world.running(at)) {
+        node.retain(retention);
     }
 }
 

@@ -115,7 +115,7 @@ pub const MUTATIONS: &[Mutation] = &[
         what: "commands are applied that were meant for the range before its split",
         workload: "tpcc",
         seed: Some(35),
-        kinds: &Kind::ALL,
+        kinds: &Kind::SECOND,
         within: Some(1_000),
     },
     Mutation {
@@ -195,7 +195,7 @@ pub const MUTATIONS: &[Mutation] = &[
         what: "recovery acts under another age than the coordinator did, so that two of them wait for each other",
         workload: "list-append",
         seed: None,
-        kinds: &Kind::ALL,
+        kinds: &Kind::SECOND,
         within: Some(4_000),
     },
     Mutation {
@@ -203,7 +203,7 @@ pub const MUTATIONS: &[Mutation] = &[
         what: "a coordinator of one-round commit that misses a vote aborts without asking the registers",
         workload: "bank",
         seed: Some(0),
-        kinds: &Kind::ALL,
+        kinds: &Kind::SECOND,
         within: Some(200),
     },
     Mutation {
@@ -211,7 +211,7 @@ pub const MUTATIONS: &[Mutation] = &[
         what: "recovery of one-round commit decides though a participant did not answer",
         workload: "list-append",
         seed: Some(1),
-        kinds: &Kind::ALL,
+        kinds: &Kind::SECOND,
         within: Some(1_000),
     },
     Mutation {
@@ -219,7 +219,7 @@ pub const MUTATIONS: &[Mutation] = &[
         what: "a read is held to be valid whichever columns were changed",
         workload: "list-append",
         seed: Some(2),
-        kinds: &Kind::ALL,
+        kinds: &Kind::SECOND,
         within: Some(200),
     },
     Mutation {
@@ -253,5 +253,37 @@ pub const MUTATIONS: &[Mutation] = &[
         seed: Some(10),
         kinds: &Kind::FIRST,
         within: Some(200),
+    },
+    Mutation {
+        name: "history-unfenced",
+        what: "reads pass below what is collected",
+        workload: "bank",
+        seed: Some(4),
+        kinds: &Kind::ALL,
+        within: Some(200),
+    },
+    Mutation {
+        name: "attempts-unfenced",
+        what: "records are made again for attempts that are forgotten",
+        workload: "bank",
+        seed: Some(189),
+        kinds: &Kind::ALL,
+        within: Some(1_000),
+    },
+    Mutation {
+        name: "records-collected-unasked",
+        what: "a commit is forgotten before all participants know it",
+        workload: "bank",
+        seed: Some(548),
+        kinds: &Kind::ALL,
+        within: Some(2_000),
+    },
+    Mutation {
+        name: "forgotten-is-aborted",
+        what: "recovery takes what is forgotten for aborted",
+        workload: "bank",
+        seed: Some(189),
+        kinds: &Kind::ALL,
+        within: Some(1_000),
     },
 ];

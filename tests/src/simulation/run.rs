@@ -146,6 +146,9 @@ async fn play(
         } else {
             faults.spawn(fault::inject(world.clone(), *fault));
         }
+        if fault.kind == Kind::Collect {
+            faults.spawn(look_back(workload.clone(), target.clone(), *fault));
+        }
     }
     report.violations.extend(panics(&mut faults).await);
     heal(world).await;
@@ -170,7 +173,8 @@ async fn play(
         return;
     }
     match State::read(&world.states()) {
-        Ok(state) => {
+        Ok(mut state) => {
+            world.complete(&mut state);
             report.violations.extend(state.contradictions.iter().cloned());
             let transactions = world.witnessed().take();
             for witness in &transactions {
@@ -184,6 +188,30 @@ async fn play(
             report.violations.extend(witness::check(&transactions, &state));
         }
         Err(error) => report.violations.push(format!("the state cannot be read: {error}")),
+    }
+}
+
+/// Reads states of the past while they are collected: at once, and again later in the same transaction. The witness compares
+/// what was read; that it may be refused is no finding.
+async fn look_back(workload: Arc<dyn workload::Workload>, target: Arc<dyn Target>, fault: Fault) {
+    tokio::time::sleep(fault.at).await;
+    let mut rng = StdRng::seed_from_u64(fault.salt ^ 0x0070_6173_7400);
+    let until = tokio::time::Instant::now() + fault.lasts * 3;
+    while tokio::time::Instant::now() < until {
+        let age = rng.random_range(0.01..5.0);
+        let pause = Duration::from_millis(rng.random_range(10..4_000));
+        if let Ok(mut connection) = target.connect(rng.random_range(0..16)).await {
+            let looking = async {
+                connection.batch(&format!("BEGIN AS OF SYSTEM TIME '-{age:.2}s'")).await?;
+                connection.query(workload.query()).await?;
+                tokio::time::sleep(pause).await;
+                connection.query(workload.query()).await?;
+                connection.batch("COMMIT").await
+            };
+            // A node that is down or paused, or a state that has gone.
+            drop(tokio::time::timeout(pause * 2, looking).await);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -59,10 +59,10 @@ impl State {
             let core = Header::decode(&stored)?.core;
             match core.state {
                 RegisterState::Committed => {
-                    self.decisions.entry(attempt).or_default().insert(Some(core.commit_id));
+                    self.decided(attempt, Some(core.commit_id));
                 }
                 RegisterState::Aborted => {
-                    self.decisions.entry(attempt).or_default().insert(None);
+                    self.decided(attempt, None);
                 }
                 _ => {
                     self.undecided.insert(attempt);
@@ -85,7 +85,13 @@ impl State {
         state
     }
 
-    fn version(&mut self, key: &[u8], id: TxnId, value: Option<Bytes>) {
+    /// Adds the outcome of an attempt.
+    pub(super) fn decided(&mut self, attempt: Attempt, outcome: Option<TxnId>) {
+        self.decisions.entry(attempt).or_default().insert(outcome);
+    }
+
+    /// Adds a version.
+    pub(super) fn version(&mut self, key: &[u8], id: TxnId, value: Option<Bytes>) {
         let versions = self.versions.entry(key.to_vec()).or_default();
         match versions.get(&id) {
             Some(known) if *known != value => {

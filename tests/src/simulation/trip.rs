@@ -83,8 +83,8 @@ fn commits(request: &Message) -> bool {
 mod tests {
     use super::*;
     use quorate_storage::RangeId;
-    use quorate_txn::Attempt;
     use quorate_txn::api::RecordKey;
+    use quorate_txn::{Attempt, TxnId};
 
     fn request(request: Request) -> Message {
         let payload = quorate_net::codec::encode(&RangeRequest { range: RangeId(4), generation: 1, request }).into();
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn it_fires_at_its_step_of_a_commit_on_its_side_of_its_node() {
-        let attempt = Attempt { gateway: 1, incarnation: 1, counter: 1 };
+        let attempt = Attempt { gateway: 1, incarnation: 1, counter: 1, birth: TxnId(1) };
         let step = request(Request::DoAbort { record: RecordKey { part_key: b"k".to_vec(), attempt } });
         let other = request(Request::Unlock { attempt });
         let mut trips = Trips::default();

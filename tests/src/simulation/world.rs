@@ -13,6 +13,7 @@
 use super::disk::Disk;
 use super::network::Network;
 use super::omniscient::{Omniscient, Spoken};
+use super::state::State;
 use super::trace::Trace;
 use super::witnessed::Witnessed;
 use parking_lot::Mutex;
@@ -256,6 +257,11 @@ impl World {
         let mut findings = self.omniscient.take();
         findings.extend(self.spoken.take());
         findings
+    }
+
+    /// Adds what was collected to what the disks hold in the end.
+    pub fn complete(&self, state: &mut State) {
+        self.omniscient.complete(state);
     }
 
     /// Takes the whole world apart.

@@ -50,6 +50,10 @@ impl Workload for Append {
         split_at(target, node, "list", 1 + i64::try_from(at).unwrap_or(0) % KEYS).await;
     }
 
+    fn query(&self) -> &'static str {
+        "SELECT * FROM list"
+    }
+
     async fn check(&self, target: &dyn Target) -> Result<Vec<String>, TargetError> {
         // One more transaction, which sees all lists as they are in the end.
         let rows = target.connect(0).await?.query("SELECT key, items FROM list ORDER BY key").await?;

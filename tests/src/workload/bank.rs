@@ -45,6 +45,10 @@ impl Workload for Bank {
         split_at(target, node, table, 2 + i64::try_from(at).unwrap_or(0) % ACCOUNTS).await;
     }
 
+    fn query(&self) -> &'static str {
+        "SELECT * FROM account"
+    }
+
     async fn check(&self, target: &dyn Target) -> Result<Vec<String>, TargetError> {
         let audit = bank::audit(target, OPENING).await?;
         let ledger = self.ledger.lock();

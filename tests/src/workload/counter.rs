@@ -51,6 +51,10 @@ impl Workload for Counter {
         split_at(target, node, "counter", 1 + i64::try_from(at).unwrap_or(0) % COUNTERS).await;
     }
 
+    fn query(&self) -> &'static str {
+        "SELECT * FROM counter"
+    }
+
     async fn check(&self, target: &dyn Target) -> Result<Vec<String>, TargetError> {
         let rows = target.connect(0).await?.query("SELECT id, value FROM counter ORDER BY id").await?;
         let state = self.state.lock();

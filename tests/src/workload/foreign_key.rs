@@ -57,6 +57,10 @@ impl Workload for ForeignKey {
         }
     }
 
+    fn query(&self) -> &'static str {
+        "SELECT * FROM child"
+    }
+
     async fn check(&self, target: &dyn Target) -> Result<Vec<String>, TargetError> {
         let sql = "SELECT child.id, child.parent FROM child LEFT JOIN parent ON parent.id = child.parent \
                    WHERE parent.id IS NULL";

@@ -47,6 +47,10 @@ impl Workload for Index {
         split_at(target, node, "thing", 1 + i64::try_from(at).unwrap_or(0) % ROWS).await;
     }
 
+    fn query(&self) -> &'static str {
+        "SELECT * FROM thing"
+    }
+
     async fn check(&self, target: &dyn Target) -> Result<Vec<String>, TargetError> {
         let mut found = self.found.lock().clone();
         let mut connection = target.connect(0).await?;

@@ -56,6 +56,10 @@ impl Workload for LongFork {
         split_at(target, node, "fork", i64::try_from(at).unwrap_or(0) % GROUP).await;
     }
 
+    fn query(&self) -> &'static str {
+        "SELECT * FROM fork"
+    }
+
     async fn check(&self, _: &dyn Target) -> Result<Vec<String>, TargetError> {
         let mut found = Vec::new();
         for (group, seen) in &self.state.lock().seen {

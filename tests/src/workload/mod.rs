@@ -63,6 +63,9 @@ pub trait Workload: Send + Sync {
     /// Splits a table somewhere; `at` is from 0 to 999. A split that fails is no finding.
     async fn split(&self, target: &dyn Target, node: usize, at: u64);
 
+    /// A query that may be asked of any state, from the first on.
+    fn query(&self) -> &'static str;
+
     /// What does not hold in the end, in words.
     async fn check(&self, target: &dyn Target) -> Result<Vec<String>, TargetError>;
 }

@@ -55,6 +55,10 @@ impl Workload for Registers {
         split_at(target, node, "register", 1 + i64::try_from(at).unwrap_or(0) % KEYS).await;
     }
 
+    fn query(&self) -> &'static str {
+        "SELECT * FROM register"
+    }
+
     async fn check(&self, _: &dyn Target) -> Result<Vec<String>, TargetError> {
         Ok(register::check(&self.history.lock()).iter().map(ToString::to_string).collect())
     }

@@ -67,6 +67,10 @@ impl Workload for Sequential {
         split_at(target, node, "comment", i64::try_from(at).unwrap_or(0) % PARTS).await;
     }
 
+    fn query(&self) -> &'static str {
+        "SELECT * FROM comment"
+    }
+
     async fn check(&self, target: &dyn Target) -> Result<Vec<String>, TargetError> {
         let rows = target.connect(0).await?.query("SELECT id FROM comment").await?;
         let held: BTreeSet<i64> = rows.iter().map(|row| row[0].int()).collect();

@@ -52,6 +52,10 @@ impl Workload for Set {
         split_at(target, node, "element", anywhere(at)).await;
     }
 
+    fn query(&self) -> &'static str {
+        "SELECT * FROM element"
+    }
+
     async fn check(&self, target: &dyn Target) -> Result<Vec<String>, TargetError> {
         let rows = target.connect(0).await?.query("SELECT id FROM element").await?;
         let held: BTreeSet<i64> = rows.iter().map(|row| row[0].int()).collect();

@@ -61,6 +61,10 @@ impl Workload for Skew {
         }
     }
 
+    fn query(&self) -> &'static str {
+        "SELECT * FROM duty"
+    }
+
     async fn check(&self, target: &dyn Target) -> Result<Vec<String>, TargetError> {
         let mut found = self.found.lock().clone();
         let mut connection = target.connect(0).await?;

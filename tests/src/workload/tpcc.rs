@@ -105,6 +105,10 @@ impl Workload for Tpcc {
         split_at(target, node, table, 2).await;
     }
 
+    fn query(&self) -> &'static str {
+        "SELECT * FROM warehouse"
+    }
+
     async fn check(&self, target: &dyn Target) -> Result<Vec<String>, TargetError> {
         let mut connection = target.connect(0).await?;
         let mut found = Vec::new();

@@ -51,6 +51,10 @@ impl Workload for Unique {
         split_at(target, node, "member", anywhere(at)).await;
     }
 
+    fn query(&self) -> &'static str {
+        "SELECT * FROM member"
+    }
+
     async fn check(&self, target: &dyn Target) -> Result<Vec<String>, TargetError> {
         let mut found = Vec::new();
         let mut connection = target.connect(0).await?;

@@ -22,12 +22,14 @@
 //! durable NO says so.
 //! Invariant: a timer starts recovery or resends; it never decides.
 
+mod brake;
 mod fast;
 mod outcome;
 mod terminate;
 mod three_phase;
 mod votes;
 
+pub use brake::Brake;
 pub(crate) use outcome::unexpected;
 pub use outcome::{Abort, Coordinator};
 pub use three_phase::{Decision, Plan};

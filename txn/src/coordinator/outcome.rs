@@ -1,9 +1,10 @@
 //! What coordinator and terminator share: sending to registers, refreshing reads, spreading the outcome.
 
+use super::brake::Brake;
 use crate::api::{RecordKey, Register, RegisterState, Reply, Request, TxnMeta};
 use crate::error::{Error, Result, RetryReason};
 use crate::oracle::OracleClient;
-use crate::router::{Answer, Router};
+use crate::router::{Answer, Route, Router};
 use crate::service::Backoff;
 use crate::trace::{Phase, Recorder};
 use crate::{Attempt, ReadSpan, TxnId};
@@ -30,6 +31,11 @@ pub enum Abort {
         /// The greatest ID met.
         above: TxnId,
     },
+    /// It would need versions that are collected.
+    TooOld {
+        /// Where the history that is kept begins.
+        floor: TxnId,
+    },
 }
 
 /// Drives commits and recoveries from one node. Cheap to clone.
@@ -37,12 +43,18 @@ pub enum Abort {
 pub struct Coordinator {
     pub(super) router: Arc<Router>,
     pub(super) oracle: OracleClient,
+    pub(super) brake: Arc<Brake>,
 }
 
 impl Coordinator {
     /// A coordinator that sends through `router`.
     pub fn new(router: Arc<Router>, oracle: OracleClient) -> Coordinator {
-        Coordinator { router, oracle }
+        Coordinator { router, oracle, brake: Arc::default() }
+    }
+
+    /// Holds commits of this gateway, to be watched.
+    pub fn brake(&self) -> &Brake {
+        &self.brake
     }
 
     /// The router that it sends through.
@@ -74,12 +86,13 @@ impl Coordinator {
         let mut left = spans;
         while !left.is_empty() {
             let parts = group(self.router.cut(std::mem::take(&mut left)).await?);
-            let refresh_part = |(route, spans): (Arc<crate::router::Route>, Vec<ReadSpan>)| async move {
+            let refresh_part = |(route, spans): (Arc<Route>, Vec<ReadSpan>)| async move {
                 let make = || Request::Refresh { meta, spans: spans.clone(), from, to, prepared };
                 match self.router.send(&route, make).await.answer {
                     Answer::Reply(Reply::Ok) => Ok((true, Vec::new())),
                     Answer::Reply(Reply::ReadInvalid { .. }) => Ok((false, Vec::new())),
                     Answer::Reply(Reply::Wounded) => Err(Error::Retry(RetryReason::Wounded)),
+                    Answer::Reply(Reply::TooOld { floor }) => Err(Error::TooOld { read_id: from, floor }),
                     Answer::Reply(other) => Err(unexpected(&other)),
                     Answer::Moved => Ok((true, spans)),
                     Answer::Unavailable => Err(Error::Unavailable(Some(route.descriptor.id))),
@@ -95,7 +108,8 @@ impl Coordinator {
         Ok(true)
     }
 
-    /// Sends a request to a register; `None` if the range cannot be reached or answered something else.
+    /// Sends a request to a register; `None` if the range cannot be reached or answered something else. A register that is
+    /// forgotten shows as NONE.
     pub(super) async fn ask_register(
         &self,
         record: &RecordKey,
@@ -109,8 +123,9 @@ impl Coordinator {
         }
         match delivery.answer {
             Answer::Reply(Reply::Register(register)) => Some(register),
-            Answer::Reply(Reply::Committed { commit_id, .. }) => Some(decided(RegisterState::Committed, commit_id)),
-            Answer::Reply(Reply::Aborted) => Some(decided(RegisterState::Aborted, TxnId(0))),
+            Answer::Reply(Reply::Committed { commit_id, .. }) => Some(register(RegisterState::Committed, commit_id)),
+            Answer::Reply(Reply::Aborted) => Some(register(RegisterState::Aborted, TxnId(0))),
+            Answer::Reply(Reply::Forgotten) => Some(register(RegisterState::None, TxnId(0))),
             Answer::Reply(other) => {
                 tracing::warn!(attempt = %record.attempt, reply = ?other, "a register answered something else");
                 None
@@ -147,6 +162,28 @@ impl Coordinator {
         }
     }
 
+    /// Which of these records their ranges have nothing more to ask about; see [`Request::Ended`].
+    pub(super) async fn ask_ended(&self, records: Vec<RecordKey>) -> Vec<bool> {
+        let mut ended = vec![false; records.len()];
+        let mut parts = Vec::with_capacity(records.len());
+        for (at, record) in records.into_iter().enumerate() {
+            if let Ok(route) = self.router.locate(&record.part_key).await {
+                parts.push((route, (at, record)));
+            }
+        }
+        let ask = |(route, asked): (Arc<Route>, Vec<(usize, RecordKey)>)| async move {
+            let make = || Request::Ended { records: asked.iter().map(|(_, record)| record.clone()).collect() };
+            match self.router.send(&route, make).await.answer {
+                Answer::Reply(Reply::Ended(answers)) => asked.iter().map(|(at, _)| *at).zip(answers).collect(),
+                _ => Vec::new(),
+            }
+        };
+        for (at, answer) in join_all(group(parts).into_iter().map(ask)).await.into_iter().flatten() {
+            ended[at] = answer;
+        }
+        ended
+    }
+
     /// The final outcome of a one-range attempt: `Some(C)` if it was committed; `None` if it was not and never will be.
     ///
     /// # Errors
@@ -167,8 +204,8 @@ impl Coordinator {
 }
 
 /// Joins the parts that go to the same range; order of ranges is kept.
-fn group<T>(parts: Vec<(Arc<crate::router::Route>, T)>) -> Vec<(Arc<crate::router::Route>, Vec<T>)> {
-    let mut groups: Vec<(Arc<crate::router::Route>, Vec<T>)> = Vec::new();
+fn group<T>(parts: Vec<(Arc<Route>, T)>) -> Vec<(Arc<Route>, Vec<T>)> {
+    let mut groups: Vec<(Arc<Route>, Vec<T>)> = Vec::new();
     for (route, part) in parts {
         match groups.iter_mut().find(|(known, _)| known.descriptor.id == route.descriptor.id) {
             Some((_, members)) => members.push(part),
@@ -186,7 +223,8 @@ pub(crate) fn unexpected(reply: &Reply) -> Error {
     }
 }
 
-fn decided(state: RegisterState, commit_id: TxnId) -> Register {
+/// A register of which no more is known.
+pub(super) fn register(state: RegisterState, commit_id: TxnId) -> Register {
     Register {
         state,
         promised: crate::Ballot::default(),

@@ -6,16 +6,17 @@
 //!        └──── back-off ◄── refused ◄── PreCommit(b, C) / PreAbort(b) at the acceptors ── quorum ─► finish
 //! ```
 
-use super::outcome::Coordinator;
-use crate::api::{RecordKey, Register, Request, TxnMeta};
+use super::outcome::{Coordinator, register};
+use crate::api::{RecordKey, Register, RegisterState, Request, TxnMeta};
 use crate::commit::{Decision, Survey, Value};
+use crate::error::Error;
 use crate::participant::Resolver;
 use crate::service::{Backoff, PATIENCE};
 use crate::{Attempt, Ballot, StartId, TxnId};
 use async_trait::async_trait;
 use futures::stream::{FuturesUnordered, StreamExt};
 use quorate_storage::mutation::planted;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How long one round waits for a register.
@@ -36,6 +37,7 @@ impl Coordinator {
             ballot: Ballot::default(),
             highest: 0,
             registers: BTreeMap::new(),
+            forgotten: BTreeSet::new(),
         };
         while self.runtime().now() - start < PATIENCE && !self.router.tasks().is_closed() {
             if let Some(value) = self.run(&mut round).await {
@@ -83,8 +85,10 @@ impl Coordinator {
             let meta =
                 TxnMeta { attempt: round.attempt, start: age(round.attempt, register), read_id: register.read_id };
             let reads = register.reads.clone();
-            if !self.refresh(meta, reads, register.read_id, commit_id, true).await.ok()? {
-                return Some(Value::Abort);
+            match self.refresh(meta, reads, register.read_id, commit_id, true).await {
+                Ok(true) => {}
+                Ok(false) | Err(Error::TooOld { .. }) => return Some(Value::Abort),
+                Err(_) => return None,
             }
         }
         Some(Value::Commit(commit_id))
@@ -108,19 +112,28 @@ impl Coordinator {
         };
         let mut asked: FuturesUnordered<_> = members.into_iter().map(ask).collect();
         round.registers.clear();
+        let mut forgotten = BTreeSet::new();
         let mut until = self.runtime().now() + ASKING;
         let mut had_enough = false;
         loop {
             let left = until.saturating_duration_since(self.runtime().now());
             let Some(Some((part_key, register))) = self.runtime().timeout(left, asked.next()).await else { break };
-            if let Some(register) = register {
-                round.registers.insert(part_key, register);
+            match register {
+                Some(Register { state: RegisterState::None, .. }) => {
+                    forgotten.insert(part_key);
+                }
+                Some(register) => {
+                    round.registers.insert(part_key, register);
+                }
+                None => {}
             }
             if !had_enough && enough(&round.survey()) {
                 had_enough = true;
                 until = until.min(self.runtime().now() + STRAGGLING);
             }
         }
+        round.conclude();
+        round.forgotten.append(&mut forgotten);
         let highest = round.registers.values().map(|register| register.promised.round).max();
         round.highest = round.highest.max(highest.unwrap_or(0)).max(round.ballot.round);
     }
@@ -136,6 +149,10 @@ impl Resolver for Coordinator {
             tracing::debug!(attempt = %record.attempt, "an attempt cannot be decided now");
         }
     }
+
+    async fn ended(&self, records: Vec<RecordKey>) -> Vec<bool> {
+        self.ask_ended(records).await
+    }
 }
 
 /// What a terminator knows.
@@ -147,6 +164,8 @@ struct Round {
     /// Highest round of a ballot seen.
     highest: u64,
     registers: BTreeMap<Vec<u8>, Register>,
+    /// Members that have no record of the attempt and never will.
+    forgotten: BTreeSet<Vec<u8>>,
 }
 
 impl Round {
@@ -155,6 +174,17 @@ impl Round {
         members.sort_unstable();
         members.dedup();
         members
+    }
+
+    /// A member that had forgotten the attempt before these registers were read, and one that holds it undecided: only
+    /// ABORTED is forgotten that early, or there never was a record, and will not be. (The other way round it would
+    /// prove nothing: while the second is asked, the attempt may be committed, and collected at the first.)
+    fn conclude(&mut self) {
+        let open = self.registers.values().any(|register| !register.state.is_decided());
+        if open || planted("forgotten-is-aborted") {
+            let aborted = || register(RegisterState::Aborted, TxnId(0));
+            self.registers.extend(self.forgotten.iter().map(|part_key| (part_key.clone(), aborted())));
+        }
     }
 
     /// Takes the members that registers name; whether that added any.

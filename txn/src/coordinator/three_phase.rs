@@ -81,6 +81,7 @@ impl Coordinator {
             Err(Refusal::No(abort)) => return Ok(self.aborted(&plan, abort)),
             Err(Refusal::Silent) => return self.end_plan(&plan, recorder).await,
         }
+        self.brake.pass(plan.attempt()).await;
         match self.fix_commit_id(&plan, recorder).await {
             Ok(commit_id) => self.pre_commit(&plan, commit_id, recorder).await,
             Err(abort) => self.pre_abort(&plan, abort, recorder).await,
@@ -91,6 +92,7 @@ impl Coordinator {
     async fn fix_commit_id(&self, plan: &Plan, recorder: &Recorder) -> Result<TxnId, Abort> {
         let aborted = |error: Error| match error {
             Error::Retry(reason) => Abort::Conflict(reason),
+            Error::TooOld { floor, .. } => Abort::TooOld { floor },
             _ => Abort::Conflict(RetryReason::Aborted),
         };
         let at = recorder.now();

@@ -57,6 +57,9 @@ fn vote_in(delivery: Delivery, prepare: &Prepare) -> Result<(), Refusal> {
         Answer::Reply(Reply::WriteConflict { newest, .. }) => no(RetryReason::WriteConflict { newest }),
         Answer::Reply(Reply::NeedHigherId { above }) => Err(Refusal::No(Abort::Pushed { above })),
         Answer::Reply(Reply::Wounded) => no(RetryReason::Wounded),
+        Answer::Reply(Reply::TooOld { floor }) => Err(Refusal::No(Abort::TooOld { floor })),
+        // An earlier copy may have been taken, committed by recovery and forgotten.
+        Answer::Reply(Reply::Forgotten) => Err(Refusal::Silent),
         // The generation only rises, so this prepare can never be taken; unless an earlier copy of it was.
         Answer::Moved if !delivery.in_doubt => Err(Refusal::No(Abort::Moved)),
         Answer::Moved | Answer::Unavailable => Err(Refusal::Silent),

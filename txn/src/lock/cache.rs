@@ -196,7 +196,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn attempt(counter: u64) -> Attempt {
-        Attempt { gateway: 1, incarnation: 1, counter }
+        Attempt { gateway: 1, incarnation: 1, counter, birth: TxnId(1) }
     }
 
     #[test]

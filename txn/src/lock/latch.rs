@@ -16,7 +16,10 @@ pub struct Latch {
 /// Latched keys. A request takes all its latches at once or none, so that nobody waits while holding some.
 #[derive(Debug, Default)]
 pub struct Latches {
-    held: BTreeMap<Vec<u8>, Latch>,
+    /// With the number of each.
+    held: BTreeMap<Vec<u8>, (Latch, u64)>,
+    /// How many were ever taken.
+    taken: u64,
 }
 
 impl Latches {
@@ -32,19 +35,30 @@ impl Latches {
 
     /// Whether a read of `key` at `at` must wait.
     pub fn blocks_key(&self, key: &[u8], at: TxnId) -> bool {
-        self.held.get(key).is_some_and(|latch| latch.at <= at)
+        self.held.get(key).is_some_and(|(latch, _)| latch.at <= at)
     }
 
     /// A key of `span` for which a read at `at` must wait.
     pub fn blocks_span(&self, span: &Span, at: TxnId) -> Option<&[u8]> {
         let inside = self.held.range::<[u8], _>(super::bounds(span));
-        inside.filter(|(_, latch)| latch.at <= at).map(|(key, _)| key.as_slice()).next()
+        inside.filter(|(_, (latch, _))| latch.at <= at).map(|(key, _)| key.as_slice()).next()
     }
 
     /// Latches `key`, which the caller has seen free.
     pub fn take(&mut self, key: Vec<u8>, latch: Latch) {
-        let before = self.held.insert(key, latch);
+        let before = self.held.insert(key, (latch, self.taken));
+        self.taken += 1;
         assert!(before.is_none(), "latches are taken under the mutex under which the key was seen free");
+    }
+
+    /// How many latches were ever taken.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// Whether all of the first `count` latches ever taken are released.
+    pub fn are_released(&self, count: u64) -> bool {
+        self.held.values().all(|(_, number)| *number >= count)
     }
 
     /// Unlatches `key`.

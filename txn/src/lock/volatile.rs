@@ -147,6 +147,15 @@ impl LockTable {
         wakes
     }
 
+    /// Who holds and who waits for what, by key: holders first, then the queue in its order.
+    pub fn list(&self) -> impl Iterator<Item = (&[u8], LockMode, Attempt, bool)> {
+        self.keys.iter().flat_map(|(key, entry)| {
+            let holders = entry.holders.iter().map(move |hold| (key.as_slice(), hold.mode, hold.owner.attempt, true));
+            let queue = entry.queue.iter().map(move |waits| (key.as_slice(), waits.mode, waits.owner.attempt, false));
+            holders.chain(queue)
+        })
+    }
+
     /// Attempts that hold or wait for locks.
     pub fn attempts(&self) -> impl Iterator<Item = Attempt> {
         self.attempts.keys().copied()
@@ -242,7 +251,7 @@ mod tests {
 
     /// The transaction of this age (smaller is older).
     fn txn(age: u64) -> Owner {
-        let attempt = Attempt { gateway: 1, incarnation: 1, counter: age };
+        let attempt = Attempt { gateway: 1, incarnation: 1, counter: age, birth: TxnId(1) };
         Owner { attempt, start: StartId { read_id: TxnId(age), first: attempt } }
     }
 

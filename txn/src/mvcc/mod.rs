@@ -13,13 +13,17 @@
 //!
 //! Only committed versions are in here; intents have a keyspace of their own.
 //!
-//! Invariant: a key that ever had a version has one in Data (a tombstone after a delete).
+//! Old versions, and tombstones that are the newest version for long, are garbage once nobody may read so far back.
+//!
+//! Invariant: a key that ever had a version has one in Data (a tombstone after a delete, until that is garbage).
 //! Invariant: Data holds the greatest ID of a key; History holds the others.
 
+mod collect;
 mod read;
 mod version;
 mod write;
 
+pub use collect::{Garbage, Sweep};
 pub use read::{Limits, Scanned, changed_in, newest, read_at, scan_at};
 pub use version::{Version, decode_history, decode_newest, encode_newest, history_id, newest_id};
 pub use write::Batch;

@@ -51,7 +51,62 @@ fn pages(engine: &MemoryEngine, at: TxnId, reverse: bool) -> Vec<(u8, u8)> {
     found
 }
 
+/// Deletes the garbage below `floor`, at most `most` versions at a time.
+fn collect(engine: &MemoryEngine, floor: TxnId, most: usize) {
+    let mut sweep = Sweep::new(&Span::new([0], [0xff]), floor);
+    while let Some(Garbage { history, tombstones }) = sweep.next(engine, most).unwrap() {
+        let with_history = |key: &[u8]| {
+            let prefix = quorate_storage::keys::escape_terminated(key);
+            history.iter().any(|engine_key| engine_key.starts_with(&prefix))
+        };
+        assert!(tombstones.iter().all(|(key, _)| with_history(key)), "a tombstone goes with the last that it hides");
+        let mut batch = Batch::default();
+        history.into_iter().for_each(|key| batch.delete(Keyspace::History, key));
+        tombstones.into_iter().for_each(|(key, _)| batch.delete(Keyspace::Data, key));
+        engine.write(batch.ops).unwrap();
+    }
+}
+
+fn stored(engine: &MemoryEngine, keyspace: Keyspace) -> usize {
+    engine.scan(keyspace, &Span::new([0], [0xff]).in_keyspace(keyspace)).count()
+}
+
 proptest! {
+    #[test]
+    fn what_is_collected_is_all_that_nobody_sees(
+        writes in prop::collection::vec((0u8..6, any::<Option<u8>>()), 0..40),
+        floor in 0usize..42,
+        most in 1usize..9,
+    ) {
+        let engine = committed(&writes);
+        let floor = TxnId(SPACING * floor as u64);
+        collect(&engine, floor, most);
+        for at in (0..=writes.len() + 1).map(|n| TxnId(SPACING * n as u64)).filter(|at| *at >= floor) {
+            let state: Vec<_> = state_at(&writes, at).into_iter().collect();
+            prop_assert_eq!(pages(&engine, at, false), state);
+        }
+        let versions = |key: u8| {
+            let mut versions: Vec<(TxnId, Option<u8>)> = Vec::new();
+            for (n, (_, value)) in writes.iter().enumerate().filter(|(_, (written, _))| *written == key) {
+                // Deleting what never was writes nothing.
+                if value.is_some() || !versions.is_empty() {
+                    versions.push((id(n), *value));
+                }
+            }
+            versions
+        };
+        let seen = |key: u8| {
+            let versions = versions(key);
+            let hidden = versions.iter().filter(|(id, _)| *id <= floor).count().saturating_sub(1);
+            let left = &versions[hidden..];
+            // What is left of a row that was deleted below the floor is nothing, unless nothing was hidden.
+            let deleted = left.len() == 1 && left[0].1.is_none() && left[0].0 <= floor;
+            if deleted && hidden > 0 { 0 } else { left.len() }
+        };
+        let left = stored(&engine, Keyspace::Data) + stored(&engine, Keyspace::History);
+        prop_assert_eq!(left, (0..6).map(seen).sum::<usize>());
+    }
+
     #[test]
     fn reads_see_the_state_at_their_id(writes in prop::collection::vec((0u8..8, any::<Option<u8>>()), 0..30)) {
         let engine = committed(&writes);

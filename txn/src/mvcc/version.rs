@@ -12,7 +12,7 @@ use bytes::Bytes;
 use quorate_storage::{Error, keys};
 
 /// Length of the ID in front of a Data value.
-const ID_LEN: usize = 8;
+pub(super) const ID_LEN: usize = 8;
 const TOMBSTONE: u8 = 0;
 const VALUE: u8 = 1;
 
@@ -81,7 +81,7 @@ fn decode_kind(stored: &Bytes, at: usize) -> Result<Option<Bytes>, Error> {
     }
 }
 
-fn damaged(what: &str) -> Error {
+pub(super) fn damaged(what: &str) -> Error {
     Error::Damaged(format!("a {what} is malformed"))
 }
 

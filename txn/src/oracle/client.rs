@@ -79,6 +79,14 @@ impl OracleClient {
         Ok(Reading { read_id: got.read_id, catalog_id: got.catalog_id })
     }
 
+    /// The largest ID that had been handed out at a time in the past (microseconds since 1970); `None` if that is longer ago
+    /// than the oracle remembers. Now for a time to come.
+    pub async fn read_id_at(&self, time: u64) -> Result<Option<TxnId>> {
+        let ask = Ask { as_of: Some(time), confirm: true, ..Ask::default() };
+        let id = self.shared.caller.ask(&ask).await?.read_id;
+        Ok((id > TxnId(0)).then_some(id))
+    }
+
     /// A commit ID above the confirmed S `read_id`.
     pub async fn commit_id(&self, read_id: TxnId) -> Result<CommitIds> {
         let got = self.batched(Want { commit: true, confirm: false }).await?;

@@ -23,12 +23,15 @@ pub struct Ask {
     pub confirm: bool,
     /// Makes every later ID larger than this one.
     pub above: Option<TxnId>,
+    /// Asks for the ID that was the largest handed out at this time (microseconds since 1970) instead of now.
+    pub as_of: Option<u64>,
 }
 
 /// What the oracle gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Allocation {
-    /// The largest ID handed out before this request: an S.
+    /// The largest ID handed out before this request: an S. If one of the past was asked for, that one; 0 if the time lies
+    /// before all that is remembered.
     pub read_id: TxnId,
     /// The first of the commit IDs asked for; they are consecutive.
     pub first_commit: TxnId,

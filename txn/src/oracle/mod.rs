@@ -18,11 +18,14 @@
 //! allocated, and the ID is given out only once it is replicated; so no S at or above the ID of a change is ever given
 //! out without the `catalog_id` that tells of it.
 //!
+//! For reads in the past, `past` translates a time into the ID that was the newest then.
+//!
 //! Invariant: IDs strictly increase over all leaders, and no ID is given to two commits.
 //! Invariant: nothing is served before the limit of this term was applied.
 
 mod client;
 mod machine;
+mod past;
 mod service;
 
 pub use client::{CommitIds, OracleClient, Reading};

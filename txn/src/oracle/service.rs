@@ -5,25 +5,34 @@
 //! in which their values were computed.
 //!
 //! ```text
-//!   Data  02 'l'   limit       no ID >= limit was ever handed out
-//!         02 'c'   catalog ID
+//!   Data  02 'l'                 limit       no ID >= limit was ever handed out
+//!         02 'c'                 catalog ID
+//!         02 't' time (8, BE)    sample      the largest ID handed out before that time
 //! ```
 //! Lock order: `writing` (held over a proposal), then `state` (held for a few instructions).
 
 use super::machine::{Allocation, Ask, Machine};
+use super::past::{self, Past};
+use crate::TxnId;
 use crate::service::{Answer, Service, kind};
 use crate::tasks::Tasks;
+use bytes::Bytes;
 use parking_lot::Mutex;
-use quorate_storage::keys::ORACLE_PREFIX;
+use quorate_storage::keys::{ORACLE_PREFIX, prefix_end};
 use quorate_storage::mutation::planted;
 use quorate_storage::range::ReplicaRole;
 use quorate_storage::store::ReplicaView;
-use quorate_storage::{Command, Engine, Keyspace, ORACLE_RANGE, Op, Outcome, RangeId, Role, StoreHandle};
+use quorate_storage::{Command, Engine, Keyspace, ORACLE_RANGE, Op, Outcome, RangeId, Role, Span, StoreHandle};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 const LIMIT_KEY: [u8; 2] = [ORACLE_PREFIX, b'l'];
 const CATALOG_KEY: [u8; 2] = [ORACLE_PREFIX, b'c'];
+const SAMPLE_PREFIX: [u8; 2] = [ORACLE_PREFIX, b't'];
+
+/// Old samples taken away at once.
+const MOST_PRUNED: usize = 1000;
 
 /// No oracle comes near this ID; asking for more is nonsense.
 const MOST_ID: u64 = u64::MAX / 2;
@@ -39,12 +48,22 @@ struct Shared {
     store: StoreHandle,
     engine: Arc<dyn Engine>,
     tasks: Tasks,
-    /// The term served, and its IDs.
-    state: Mutex<Option<(u64, Machine)>>,
+    /// The term served, its IDs, and when they were handed out.
+    state: Mutex<Option<Serving>>,
+    /// How long samples are kept; none are taken without. Held for one lookup.
+    retention: Mutex<Option<Duration>>,
     /// Held by who writes the limit or the catalog ID.
     writing: tokio::sync::Mutex<()>,
     /// A task renews the window.
     renewing: AtomicBool,
+}
+
+/// A term that is being served.
+#[derive(Debug)]
+struct Serving {
+    term: u64,
+    machine: Machine,
+    past: Past,
 }
 
 impl Service for OracleService {
@@ -84,6 +103,7 @@ impl OracleService {
             engine,
             tasks,
             state: Mutex::new(None),
+            retention: Mutex::new(None),
             writing: tokio::sync::Mutex::new(()),
             renewing: AtomicBool::new(false),
         };
@@ -93,7 +113,7 @@ impl OracleService {
     /// Answers without waiting if this node alone votes in r2, serves its term and has IDs left: the way of a single
     /// node.
     pub fn serve_now(&self, ask: &Ask) -> Option<Allocation> {
-        if ask.catalog || ask.above.is_some() {
+        if ask.catalog || ask.above.is_some() || ask.as_of.is_some() {
             return None;
         }
         let view = self.shared.store.view(ORACLE_RANGE)?;
@@ -105,14 +125,19 @@ impl OracleService {
 
     /// Allocates if the term is served and the limit allows; starts a renewal in time.
     fn allocate_in_memory(&self, ask: &Ask, term: u64) -> Option<Allocation> {
+        let retention = *self.shared.retention.lock();
         let mut state = self.shared.state.lock();
-        let (served, machine) = state.as_mut()?;
-        if *served != term {
-            return None;
-        }
-        let allocation = machine.allocate(ask);
-        let renew = machine.wants_renewal();
+        let serving = state.as_mut().filter(|serving| serving.term == term)?;
+        let allocation = serving.machine.allocate(ask);
+        let renew = serving.machine.wants_renewal();
+        let given = allocation.filter(|_| retention.is_some() && ask.commits > 0);
+        let now = self.shared.tasks.runtime().wall();
+        let sample = given.map(|given| (now, given.read_id)).filter(|sample| serving.past.note(sample.0, sample.1));
         drop(state);
+        if let (Some(sample), Some(retention)) = (sample, retention) {
+            let service = self.clone();
+            self.shared.tasks.spawn(async move { service.write_sample(term, sample, retention).await });
+        }
         if renew && !self.shared.renewing.swap(true, Ordering::AcqRel) {
             let service = self.clone();
             self.shared.tasks.spawn(async move { service.renew().await });
@@ -120,7 +145,17 @@ impl OracleService {
         allocation
     }
 
+    /// How long the times of IDs are remembered, from now on; `None` for not at all.
+    pub fn retain(&self, retention: Option<Duration>) {
+        *self.shared.retention.lock() = retention;
+    }
+
     async fn allocate(&self, ask: &Ask, view: &ReplicaView) -> Option<Allocation> {
+        if let Some(time) = ask.as_of {
+            self.take_over(view).await?;
+            let allocation = self.allocate_in_memory(&Ask { as_of: None, ..*ask }, view.term)?;
+            return Some(Allocation { read_id: self.newest_at(time, view.term, allocation.read_id)?, ..allocation });
+        }
         if !ask.catalog
             && ask.above.is_none()
             && let Some(allocation) = self.allocate_in_memory(ask, view.term)
@@ -152,7 +187,8 @@ impl OracleService {
             self.write(view, &LIMIT_KEY, limit).await?;
         }
         machine.limit_applied(limit);
-        *self.shared.state.lock() = Some((view.term, machine.clone()));
+        let serving = Serving { term: view.term, machine: machine.clone(), past: Past::default() };
+        *self.shared.state.lock() = Some(serving);
         tracing::info!(term = view.term, limit, "the oracle serves");
         Some(machine)
     }
@@ -185,7 +221,53 @@ impl OracleService {
 
     fn with_machine<T>(&self, term: u64, act: impl FnOnce(&mut Machine) -> T) -> Option<T> {
         let mut state = self.shared.state.lock();
-        state.as_mut().filter(|(served, _)| *served == term).map(|(_, machine)| act(machine))
+        state.as_mut().filter(|serving| serving.term == term).map(|serving| act(&mut serving.machine))
+    }
+
+    /// The newest ID at a time in the past: from this term's memory, else from the log. 0: nobody knows.
+    fn newest_at(&self, time: u64, term: u64, newest: TxnId) -> Option<TxnId> {
+        let oldest = {
+            let state = self.shared.state.lock();
+            let serving = state.as_ref().filter(|serving| serving.term == term)?;
+            match serving.past.at(time, newest) {
+                Ok(id) => return Some(id),
+                Err(oldest) => oldest,
+            }
+        };
+        let sample = |pair: Result<(Bytes, Bytes), quorate_storage::Error>| {
+            let (key, value) =
+                pair.map_err(|error| tracing::error!(%error, "the oracle cannot read its state")).ok()?;
+            let time = key.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))?;
+            Some((time, TxnId(value.as_ref().try_into().ok().map(u64::from_be_bytes)?)))
+        };
+        let (first, end) = (sample_key(0), prefix_end(&SAMPLE_PREFIX));
+        let split = sample_key(time.saturating_add(1));
+        let engine = &self.shared.engine;
+        let mut before = engine.scan_reverse(Keyspace::Data, &Span::new(first, split.clone()));
+        let Some(before) = before.next() else { return Some(TxnId(0)) };
+        let next = match engine.scan(Keyspace::Data, &Span::new(split, end)).next() {
+            Some(next) => sample(next)?.1,
+            None => oldest.map_or(newest, |(_, id)| id),
+        };
+        Some(past::between(sample(before)?, next, time, past::COARSE))
+    }
+
+    /// Writes a sample to the log, and takes away those that are older than versions are kept.
+    async fn write_sample(&self, term: u64, (now, newest): (u64, TxnId), retention: Duration) {
+        let Some(view) = self.shared.store.view(ORACLE_RANGE).filter(|view| view.term == term) else { return };
+        let kept = now.saturating_sub(u64::try_from(retention.as_micros()).unwrap_or(u64::MAX));
+        let old = Span::new(sample_key(0), sample_key(kept));
+        let mut ops = Vec::new();
+        // The newest of the old ones stays: it tells of the time right after.
+        for pair in self.shared.engine.scan_reverse(Keyspace::Data, &old).skip(1).take(MOST_PRUNED) {
+            let Ok((key, _)) = pair else { return };
+            ops.push(Op::Delete { keyspace: Keyspace::Data, key: key.to_vec() });
+        }
+        let value = newest.0.to_be_bytes().to_vec();
+        ops.push(Op::Put { keyspace: Keyspace::Data, key: sample_key(now), value });
+        if self.propose(&view, ops).await.is_none() {
+            tracing::debug!(term, "the time of an ID was not written down");
+        }
     }
 
     fn read(&self, key: &[u8]) -> Option<u64> {
@@ -200,18 +282,22 @@ impl OracleService {
     }
 
     async fn write(&self, view: &ReplicaView, key: &[u8], value: u64) -> Option<()> {
-        let command = Command {
-            generation: view.descriptor.generation,
-            term: view.term,
-            guards: Vec::new(),
-            ops: vec![Op::Put { keyspace: Keyspace::Data, key: key.to_vec(), value: value.to_be_bytes().to_vec() }],
-            admin: None,
-        };
+        let op = Op::Put { keyspace: Keyspace::Data, key: key.to_vec(), value: value.to_be_bytes().to_vec() };
+        self.propose(view, vec![op]).await
+    }
+
+    async fn propose(&self, view: &ReplicaView, ops: Vec<Op>) -> Option<()> {
+        let (generation, term) = (view.descriptor.generation, view.term);
+        let command = Command { generation, term, guards: Vec::new(), ops, admin: None };
         match self.shared.store.propose(ORACLE_RANGE, command).await {
             Outcome::Applied { .. } => Some(()),
             _ => None,
         }
     }
+}
+
+fn sample_key(time: u64) -> Vec<u8> {
+    [SAMPLE_PREFIX.as_slice(), &time.to_be_bytes()].concat()
 }
 
 /// Whether no other replica could be elected: there is one voter, and no change of members under way.

@@ -1,7 +1,7 @@
 //! Admission: whether a request may go on now, decided under one hold of the mutex.
 
-use super::state::{State, WHOLE_RANGE};
-use crate::api::{Prepare, Read, TxnMeta};
+use super::state::{RAISING, State, WHOLE_RANGE};
+use crate::api::{Base, Prepare, Read, TxnMeta};
 use crate::lock::{Change, Holder, Latch};
 use crate::{Attempt, ReadSpan, TxnId};
 use quorate_storage::Span;
@@ -19,6 +19,10 @@ pub(super) enum Block {
     Wounded,
     /// A greater ID has been promised to readers, or lies below the floor.
     NeedHigherId(TxnId),
+    /// What it needs to see below this ID is collected.
+    TooOld(TxnId),
+    /// Its attempt is as old as those whose records are collected.
+    Forgotten,
     /// An attempt holds this key that must not be waited for; its commit ID will be at least this.
     Held(Vec<u8>, TxnId),
 }
@@ -52,6 +56,7 @@ impl State {
     /// Enters reads into the read cache unless a write in their way is under way.
     pub fn admit_read(&mut self, reading: &Reading<'_>) -> Result<(), Block> {
         self.not_frozen()?;
+        self.has_history(reading.at)?;
         if self.locks.is_wounded(reading.attempt) {
             return Err(Block::Wounded);
         }
@@ -114,6 +119,7 @@ impl State {
         patience: Patience<'_>,
     ) -> Result<Vec<Change>, Block> {
         self.not_frozen()?;
+        self.has_history(from)?;
         for ReadSpan { span, .. } in spans {
             if let Some(key) = self.latches.blocks_span(span, to) {
                 return Err(Block::Busy(key.to_vec()));
@@ -147,7 +153,8 @@ impl State {
         self.keys_free(prepare, record, patience)?;
         let promised = prepare.writes.iter().map(|write| self.cache.promised(&write.key));
         let above = promised.filter(|promise| !promise.allows(at, meta.attempt)).map(|promise| promise.id).max();
-        if let Some(above) = above.max((at <= self.floor).then_some(self.floor)) {
+        let floor = self.floor.max(self.raising.history);
+        if let Some(above) = above.max((at <= floor).then_some(floor)) {
             return Err(Block::NeedHigherId(above));
         }
         let changes = self.promise_spans(meta, &prepare.reads, (meta.read_id, at), patience)?;
@@ -171,10 +178,14 @@ impl State {
         if self.latches.is_held(record) {
             return Err(Block::Busy(record.to_vec()));
         }
+        self.is_remembered(prepare.meta.attempt)?;
         if self.locks.is_wounded(prepare.meta.attempt) {
             return Err(Block::Wounded);
         }
         for write in &prepare.writes {
+            if let Base::NotAfter(read_id) = write.base {
+                self.has_history(read_id)?;
+            }
             if self.latches.is_held(&write.key) {
                 return Err(Block::Busy(write.key.clone()));
             }
@@ -201,6 +212,28 @@ impl State {
         // Nobody reads records through the tables: the ID is never looked at.
         self.latches.take(record.to_vec(), Latch { attempt, at: TxnId(0) });
         Ok(())
+    }
+
+    /// Whether all versions that a read at `at` sees are there, and stay until it is over.
+    fn has_history(&self, at: TxnId) -> Result<(), Block> {
+        if planted("history-unfenced") {
+            return Ok(());
+        }
+        if at < self.floors.history {
+            return Err(Block::TooOld(self.floors.history));
+        }
+        if at < self.raising.history { Err(Block::Busy(RAISING.to_vec())) } else { Ok(()) }
+    }
+
+    /// Whether a record of the attempt may be made, if there is none.
+    pub fn is_remembered(&self, attempt: Attempt) -> Result<(), Block> {
+        if planted("attempts-unfenced") {
+            return Ok(());
+        }
+        if attempt.birth < self.floors.attempts {
+            return Err(Block::Forgotten);
+        }
+        if attempt.birth < self.raising.attempts { Err(Block::Busy(RAISING.to_vec())) } else { Ok(()) }
     }
 
     fn not_frozen(&self) -> Result<(), Block> {

@@ -112,6 +112,11 @@ impl Participant {
 fn is_refusal(reply: &Reply) -> bool {
     matches!(
         reply,
-        Reply::Wounded | Reply::WriteConflict { .. } | Reply::ReadInvalid { .. } | Reply::NeedHigherId { .. }
+        Reply::Wounded
+            | Reply::WriteConflict { .. }
+            | Reply::ReadInvalid { .. }
+            | Reply::NeedHigherId { .. }
+            | Reply::TooOld { .. }
+            | Reply::Forgotten
     )
 }

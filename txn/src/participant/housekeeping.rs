@@ -4,6 +4,7 @@
 
 use super::service::{Participant, is_local};
 use crate::api::{RecordKey, RegisterState};
+use crate::inspect::{InDoubt, Inspection, Locked, MOST};
 use crate::lock::Holder;
 use quorate_net::runtime::Instant;
 use std::sync::Arc;
@@ -42,6 +43,32 @@ impl Participant {
             state.terminating.insert(record.clone());
             self.runtime.spawn(self.clone().look_after(record, decided, now));
         }
+    }
+
+    /// Adds this range's locks and undecided attempts to `all`.
+    pub(super) fn inspect(&self, all: &mut Inspection) {
+        let (range, now) = (self.range, self.runtime.now());
+        let state = self.state.lock();
+        let room = MOST.saturating_sub(all.locks.len());
+        let intents = state.intents.holders().flat_map(|holder| {
+            let lock = |key: &Vec<u8>| (key.clone(), None, Some(holder.record.attempt), true);
+            holder.keys.iter().map(lock)
+        });
+        let volatile =
+            state.locks.list().map(|(key, mode, attempt, granted)| (key.to_vec(), Some(mode), Some(attempt), granted));
+        let waiting = state.intents.holders().flat_map(|holder| &holder.keys).filter(|key| state.is_waited_for(key));
+        let waiting = waiting.map(|key| (key.clone(), None, None, false));
+        let locks = intents.chain(volatile).chain(waiting).take(room);
+        all.locks.extend(locks.map(|(key, mode, attempt, granted)| Locked { range, key, mode, attempt, granted }));
+        all.in_doubt.extend(state.intents.holders().map(|holder| InDoubt {
+            range,
+            record: holder.record.clone(),
+            state: holder.state,
+            commit_id: holder.commit_id,
+            keys: holder.keys.len() as u64,
+            silence: state.news.get(&holder.record).map_or(Duration::ZERO, |news| now.saturating_duration_since(*news)),
+            recovering: state.terminating.contains(&holder.record),
+        }));
     }
 
     fn is_due(&self, holder: &Holder, silence: Duration) -> bool {

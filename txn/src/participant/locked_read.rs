@@ -97,6 +97,7 @@ impl Participant {
             self.may_promise(view, at).await?;
             self.admit_newest(view, locker, at).await?;
             let (results, greatest) = self.evaluate_reads(locker.reads, NEWEST).map_err(|error| self.failed(error))?;
+            self.still_whole(locker.meta.read_id)?;
             self.current(view.descriptor.generation)?;
             if greatest <= at {
                 return Ok((results, at));

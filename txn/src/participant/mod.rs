@@ -29,8 +29,11 @@
 //! Invariant: a refused CanCommit has left an ABORTED register behind.
 
 mod admit;
+mod collect;
 mod commit_one;
 mod confirm;
+mod gateways;
+mod horizon;
 mod housekeeping;
 mod locked_read;
 mod prepare;
@@ -44,9 +47,10 @@ mod start;
 mod state;
 mod wait;
 
-pub use registry::{Gateways, Participants};
+pub use gateways::{Alive, Gateways};
+pub use registry::Participants;
 pub use service::{Ids, Participant, Resolver};
-pub use start::FLOOR;
+pub use start::{ATTEMPT_FLOOR, FLOOR, HISTORY_FLOOR};
 
 #[cfg(test)]
 mod tests;

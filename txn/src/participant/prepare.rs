@@ -4,6 +4,7 @@
 //!   CanCommit     no commit ID yet     any refusal is made ABORTED durably before it is answered
 //!   PrepareFast   at a commit ID       Wounded, or held by an attempt that must not be waited for: as above
 //!                                      promised above the ID, or a newer version is there: for ever, nothing is written
+//!   both          below the floor of what is collected: for ever, nothing is written
 //! ```
 //! A promise refuses for ever only once this leadership was confirmed after it: every later leader's floor is then above
 //! it. Otherwise a copy of the same prepare might still be taken by another leader.
@@ -47,7 +48,7 @@ impl Participant {
             Reply::NeedHigherId { above } => {
                 self.may_promise(view, above).await?;
             }
-            Reply::ReadInvalid { .. } | Reply::WriteConflict { .. } => {}
+            Reply::ReadInvalid { .. } | Reply::WriteConflict { .. } | Reply::TooOld { .. } | Reply::Forgotten => {}
             _ => return Err(halt),
         }
         match self.header(&record).map_err(|error| self.failed(error))? {
@@ -117,6 +118,12 @@ impl Participant {
         match self.try_lay(view, &record, prepare, becomes).await {
             Err(halt) if matches!(*halt, Reply::Wounded | Reply::WriteConflict { .. }) => {
                 self.refuse(view, &record, halt).await
+            }
+            Err(halt) if matches!(*halt, Reply::TooOld { .. } | Reply::Forgotten) => {
+                match self.header(&record).map_err(|error| self.failed(error))? {
+                    Some(header) => self.vote(&record, &header),
+                    None => Err(halt),
+                }
             }
             other => other,
         }

@@ -30,6 +30,16 @@ impl Latched {
         Latched { participant: participant.clone(), record: Some(record), keys, whole: false, wrote: None }
     }
 
+    /// Of nothing yet.
+    pub fn nothing(participant: &Arc<Participant>) -> Latched {
+        Latched { participant: participant.clone(), record: None, keys: Vec::new(), whole: false, wrote: None }
+    }
+
+    /// Takes over a key that has been latched.
+    pub fn add(&mut self, key: Vec<u8>) {
+        self.keys.push(key);
+    }
+
     /// Of the whole range.
     pub fn whole(participant: &Arc<Participant>) -> Latched {
         Latched { participant: participant.clone(), record: None, keys: Vec::new(), whole: true, wrote: None }

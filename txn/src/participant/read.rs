@@ -13,6 +13,7 @@ use quorate_storage::mutation::planted;
 use quorate_storage::store::ReplicaView;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Bytes of keys and values after which a scan stops, so that a reply stays a small message.
 const SCAN_BYTES: usize = 1 << 20;
@@ -42,8 +43,15 @@ impl Participant {
         self.may_promise(view, at).await?;
         self.admit(view, |state| state.admit_read(&reading)).await?;
         let (results, _) = self.evaluate_reads(reads, at).map_err(|error| self.failed(error))?;
+        self.still_whole(at)?;
         self.current(view.descriptor.generation)?;
         Ok(Reply::Rows { results, newest: None })
+    }
+
+    /// What was just read without a latch, as of `at`, was all there: collecting begins after this floor has risen.
+    pub(super) fn still_whole(&self, at: TxnId) -> Result<(), Halt> {
+        let floor = TxnId(self.collected.load(Ordering::Acquire));
+        if at < floor && !planted("history-unfenced") { Err(Box::new(Reply::TooOld { floor })) } else { Ok(()) }
     }
 
     /// Runs `admission` under the mutex until it is not told to wait.
@@ -59,6 +67,8 @@ impl Participant {
                     Ok(admitted) => return Ok(admitted),
                     Err(Block::Busy(key) | Block::Intent(key)) => Waiting::new(self, state.wait_on(key)),
                     Err(Block::Wounded) => return Err(Box::new(Reply::Wounded)),
+                    Err(Block::TooOld(floor)) => return Err(Box::new(Reply::TooOld { floor })),
+                    Err(Block::Forgotten) => return Err(Box::new(Reply::Forgotten)),
                     Err(Block::NeedHigherId(above)) => return Err(Box::new(Reply::NeedHigherId { above })),
                     Err(Block::Held(key, newest)) => {
                         return Err(Box::new(Reply::WriteConflict { key, newest }));
@@ -110,6 +120,7 @@ impl Participant {
             _ => halt,
         })?;
         self.unchanged(spans, changes, (from, to))?;
+        self.still_whole(from)?;
         self.current(view.descriptor.generation)?;
         Ok(Reply::Ok)
     }

@@ -47,6 +47,9 @@ impl Participant {
         let generation = view.descriptor.generation;
         for _ in 0..MAX_RACES {
             let before = self.header(record).map_err(|error| self.failed(error))?;
+            if before.is_none() && self.state.lock().is_remembered(record.attempt).is_err() {
+                return Err(Box::new(Reply::Forgotten));
+            }
             let core = match step(before.map_or_else(Core::default, |header| header.core), message) {
                 Step::Keep => return self.kept(record, before.as_ref(), message),
                 Step::Become(core) => core,
@@ -125,7 +128,7 @@ impl Participant {
             self.resolve_some(&mut batch, record, header, &mut keys).map_err(|error| self.failed(error))?;
             let last = keys.peek().is_none();
             if last && before.is_some() {
-                batch.delete(Keyspace::Record, record::plan_key(record));
+                self.leave_participants(&mut batch, record, header).map_err(|error| self.failed(error))?;
             }
             match self.propose_resolution(generation, record, header, batch, last).await? {
                 Applied::Yes(index) if last => return Ok(Applied::Yes(index)),
@@ -135,6 +138,19 @@ impl Participant {
                 Applied::Guard(_) => return Ok(Applied::Yes(0)),
             }
         }
+    }
+
+    /// Once nothing is left to do in this range, the plan goes. Whoever collects the record of a commit over several ranges
+    /// asks the others first, so it keeps their names.
+    fn leave_participants(&self, batch: &mut Batch, record: &RecordKey, header: &Header) -> Result<(), Error> {
+        let plan_key = record::plan_key(record);
+        let participants = self.plan(record)?.participants;
+        if header.core.state == RegisterState::Committed && participants.len() > 1 {
+            batch.put(Keyspace::Record, plan_key, Plan { participants, ..Plan::default() }.encode());
+        } else {
+            batch.delete(Keyspace::Record, plan_key);
+        }
+        Ok(())
     }
 
     async fn propose_resolution(

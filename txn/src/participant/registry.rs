@@ -1,19 +1,21 @@
 //! The participants of a node: one per range that it leads.
 
-use super::service::{Ids, Participant, Parts, Resolver, Seams};
-use crate::{Attempt, Compare};
+use super::gateways::{Alive, Gateways};
+use super::horizon::{Due, Horizon};
+use super::service::{Halt, Ids, Participant, Parts, Resolver, Seams};
+use crate::inspect::Inspection;
+use crate::{Compare, TxnId};
 use parking_lot::{Mutex, RwLock};
-use quorate_net::runtime::{Instant, Runtime};
+use quorate_net::runtime::Runtime;
 use quorate_storage::store::ReplicaView;
 use quorate_storage::{DIRECTORY_RANGE, Engine, NodeId, ORACLE_RANGE, RangeId, Role, StoreHandle};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// How often participants are looked after.
 const TICK: Duration = Duration::from_millis(250);
-/// Volatile locks of another node's gateway that was not heard of for so long are released.
-const GATEWAY_SILENCE: Duration = Duration::from_secs(10);
 
 /// The participants of a node.
 #[derive(Debug)]
@@ -21,6 +23,10 @@ pub struct Participants {
     parts: Parts,
     /// Held for one lookup or one assignment.
     map: RwLock<BTreeMap<RangeId, Arc<Participant>>>,
+    /// Held for one change or lookup.
+    horizon: Mutex<Horizon>,
+    /// A task is collecting.
+    collecting: AtomicBool,
 }
 
 impl Participants {
@@ -29,7 +35,8 @@ impl Participants {
         let gateways = Arc::new(Gateways::new(node, runtime.clone()));
         let seams = Arc::new(Seams::default());
         let parts = Parts { node, engine, store, runtime, gateways, seams };
-        Participants { parts, map: RwLock::default() }
+        let horizon = Mutex::new(Horizon::default());
+        Participants { parts, map: RwLock::default(), horizon, collecting: AtomicBool::new(false) }
     }
 
     /// Gives the participants what they ask of the rest of the node; none gets ready before. Only the first call counts.
@@ -74,8 +81,14 @@ impl Participants {
         }
     }
 
-    /// Looks after silent attempts and lost gateways, for ever; the node runs it as a task.
-    pub async fn run(&self) {
+    /// How long versions are kept after they were replaced or deleted, for reads in the past; `None`: for ever, and nothing
+    /// else is collected either.
+    pub fn retain(&self, retention: Option<Duration>) {
+        self.horizon.lock().retain(retention, self.parts.runtime.now());
+    }
+
+    /// Looks after silent attempts, lost gateways and garbage, for ever; the node runs it as a task.
+    pub async fn run(self: &Arc<Self>) {
         loop {
             self.parts.runtime.sleep(TICK).await;
             let participants: Vec<_> = self.map.read().values().cloned().collect();
@@ -83,12 +96,51 @@ impl Participants {
                 participant.tick();
             }
             self.parts.gateways.forget_old();
+            if self.collecting.load(Ordering::Acquire) {
+                continue;
+            }
+            let due = self.horizon.lock().due(self.parts.runtime.now());
+            if due != Due::default() {
+                self.collecting.store(true, Ordering::Release);
+                self.parts.runtime.spawn(self.clone().collect(due));
+            }
         }
     }
 
-    /// A gateway showed that it lives, and that its attempts below `floor` hold no locks any more.
-    pub fn heard(&self, gateway: NodeId, incarnation: u64, floor: u64) {
-        self.parts.gateways.announced(gateway, incarnation, floor);
+    /// Takes a sample, and has every range collect what is below the horizon.
+    async fn collect(self: Arc<Self>, due: Due) {
+        if due.sample
+            && let Some(ids) = self.parts.seams.ids.get().and_then(Weak::upgrade)
+            && let Some(newest) = ids.newest_id().await
+        {
+            self.horizon.lock().sample(self.parts.runtime.now(), newest);
+        }
+        let floors = self.horizon.lock().floors(self.parts.runtime.now(), self.parts.gateways.oldest());
+        let participants: Vec<_> = self.map.read().values().cloned().collect();
+        for participant in participants {
+            if due.records && floors.attempts > TxnId(0) {
+                log_halt(&participant, participant.collect_records(floors.attempts).await);
+            }
+            if due.history && floors.history > TxnId(0) {
+                log_halt(&participant, participant.collect_history(floors.history).await);
+            }
+        }
+        self.collecting.store(false, Ordering::Release);
+    }
+
+    /// A gateway showed that it lives.
+    pub fn heard(&self, alive: Alive) {
+        self.parts.gateways.announced(alive);
+    }
+
+    /// What the ranges that this node leads have to show.
+    pub fn inspect(&self) -> Inspection {
+        let mut all = Inspection::default();
+        let participants: Vec<_> = self.map.read().values().cloned().collect();
+        for participant in participants {
+            participant.inspect(&mut all);
+        }
+        all
     }
 
     /// A gateway is gone for good: its volatile locks are released, its prepared attempts recovered, soon.
@@ -104,71 +156,8 @@ impl Participants {
     }
 }
 
-/// When gateways were last heard of: other nodes' ones at each request that locks, all when they announce themselves.
-#[derive(Debug)]
-pub struct Gateways {
-    node: NodeId,
-    runtime: Runtime,
-    /// By gateway and incarnation. Held for one lookup.
-    heard: Mutex<BTreeMap<(u64, u64), Heard>>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Heard {
-    /// `None`: gone for good.
-    last: Option<Instant>,
-    /// Attempts below it hold no locks.
-    floor: u64,
-}
-
-impl Gateways {
-    fn new(node: NodeId, runtime: Runtime) -> Gateways {
-        Gateways { node, runtime, heard: Mutex::default() }
-    }
-
-    pub(super) fn heard(&self, attempt: Attempt) {
-        if attempt.gateway == self.node.0 {
-            return;
-        }
-        let now = self.runtime.now();
-        let mut heard = self.heard.lock();
-        let heard = heard.entry((attempt.gateway, attempt.incarnation)).or_insert(Heard { last: Some(now), floor: 0 });
-        if let Some(last) = &mut heard.last {
-            *last = now;
-        }
-    }
-
-    fn announced(&self, gateway: NodeId, incarnation: u64, floor: u64) {
-        let now = self.runtime.now();
-        let mut heard = self.heard.lock();
-        let heard = heard.entry((gateway.0, incarnation)).or_insert(Heard { last: Some(now), floor });
-        heard.floor = heard.floor.max(floor);
-        if let Some(last) = &mut heard.last {
-            *last = now;
-        }
-    }
-
-    /// Whether volatile locks of the attempt should stay.
-    pub(super) fn is_alive(&self, attempt: Attempt) -> bool {
-        let heard = self.heard.lock();
-        let heard = heard.get(&(attempt.gateway, attempt.incarnation)).copied().unwrap_or_default();
-        let recently = |last| self.runtime.now().saturating_duration_since(last) < GATEWAY_SILENCE;
-        let lives = attempt.gateway == self.node.0 || heard.last.is_some_and(recently);
-        attempt.counter >= heard.floor && lives
-    }
-
-    /// Whether the attempt's gateway is known to be gone.
-    pub(super) fn is_dead(&self, attempt: Attempt) -> bool {
-        self.heard.lock().get(&(attempt.gateway, attempt.incarnation)).is_some_and(|heard| heard.last.is_none())
-    }
-
-    fn died(&self, gateway: NodeId, incarnation: u64) {
-        self.heard.lock().entry((gateway.0, incarnation)).or_default().last = None;
-    }
-
-    fn forget_old(&self) {
-        let now = self.runtime.now();
-        let recent = |last| now.saturating_duration_since(last) < 2 * GATEWAY_SILENCE;
-        self.heard.lock().retain(|_, heard| heard.last.is_none_or(recent));
+fn log_halt(participant: &Participant, result: Result<(), Halt>) {
+    if let Err(halt) = result {
+        tracing::debug!(range = %participant.range, ?halt, "collecting will be tried again");
     }
 }

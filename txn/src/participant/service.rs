@@ -1,7 +1,7 @@
 //! The participant itself: what it is made of, and the way of a request to its evaluation.
 
+use super::gateways::Gateways;
 use super::read::Refresh;
-use super::registry::Gateways;
 use super::state::State;
 use crate::api::{RangeRequest, Read, RecordKey, Reply, Request, TxnMeta};
 use crate::columns::{Compare, ReadSpan, Whole};
@@ -21,6 +21,9 @@ pub trait Resolver: Send + Sync {
     /// Drives an attempt to its outcome and tells all participants. Returns after one try, successful or not; it will
     /// be asked again.
     async fn terminate(&self, record: RecordKey, participants: Vec<Vec<u8>>, acceptors: Vec<Vec<u8>>);
+
+    /// Which of these records of committed attempts are known to be decided, without intents, or forgotten.
+    async fn ended(&self, records: Vec<RecordKey>) -> Vec<bool>;
 }
 
 /// The oracle, as a new leader asks it; the oracle's client implements it.
@@ -71,6 +74,8 @@ pub struct Participant {
     pub(super) seams: Arc<Seams>,
     /// Greatest ID known to be handed out when a round started that confirmed this leadership.
     pub(super) confirmed: AtomicU64,
+    /// Versions that only reads below this ID see may be gone from the engine.
+    pub(super) collected: AtomicU64,
     ready: AtomicBool,
     stopped: AtomicBool,
     /// See [`State`] for what it guards and how long it is held.
@@ -90,6 +95,7 @@ impl Participant {
             gateways,
             seams,
             confirmed: AtomicU64::new(0),
+            collected: AtomicU64::new(0),
             ready: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             state: Mutex::new(State::new()),
@@ -169,6 +175,7 @@ impl Participant {
             Request::PrepareFast(prepare) => self.prepare_fast(&view, prepare).await,
             Request::Spill(prepare) => self.spill(&view, prepare).await,
             Request::Split { key, right } => self.split(&view, key, right).await,
+            Request::Ended { records } => self.ended(&records).await,
             other => match register_message(other) {
                 Some((record, message)) => self.transition(&view, &record, message).await,
                 None => Err(malformed()),
@@ -271,6 +278,7 @@ fn covers(view: &ReplicaView, request: &Request) -> bool {
         | Request::DoAbort { record }
         | Request::Settle { record } => range.contains(&record.part_key),
         Request::Split { key, .. } => range.contains(key),
+        Request::Ended { records } => records.iter().all(|record| range.contains(&record.part_key)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::propose::{Applied, Entry};
 use super::service::{Halt, Participant};
+use super::state::Floors;
 use crate::TxnId;
 use crate::api::RecordKey;
 use crate::lock::{Holder, Recent};
@@ -11,12 +12,17 @@ use quorate_storage::mutation::planted;
 use quorate_storage::{Error, Keyspace, Span, keys};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Pause before the oracle is asked again, or the floor is proposed again.
 const AGAIN: Duration = Duration::from_millis(20);
 /// Where the floor is, in this range's part of [`Keyspace::Local`]: eight bytes, big endian.
 pub const FLOOR: &[u8] = b"floor/id";
+/// Where the floor of the history is, in the same form.
+pub const HISTORY_FLOOR: &[u8] = b"floor/history";
+/// Where the floor of the attempts is, in the same form.
+pub const ATTEMPT_FLOOR: &[u8] = b"floor/attempts";
 
 impl Participant {
     /// Makes the participant ready, if the leadership lasts. The term's first entry has been applied.
@@ -42,20 +48,26 @@ impl Participant {
             return Ok(false);
         };
         self.current(view.descriptor.generation)?;
-        let floor = fresh.max(self.stored_floor().map_err(|error| self.failed(error))?);
+        let floor = fresh.max(self.stored_floor(FLOOR).map_err(|error| self.failed(error))?);
         self.state.lock().saw(fresh);
         if let Applied::Guard(_) = self.propose_floor(view.descriptor.generation, floor).await? {
             return Ok(false);
         }
         let holders = self.stored_holders(&view.descriptor.span).map_err(|error| self.failed(error))?;
-        self.install(floor, holders);
+        let floors = self.stored_floors().map_err(|error| self.failed(error))?;
+        self.collected.store(floors.history.0, Ordering::Release);
+        self.install(floor, floors, holders);
         self.set_ready();
         tracing::debug!(range = %self.range, term = self.term, %floor, "ready");
         Ok(true)
     }
 
-    fn stored_floor(&self) -> Result<TxnId, Error> {
-        let stored = self.engine.get(Keyspace::Local, &keys::local_key(self.range, FLOOR))?;
+    fn stored_floors(&self) -> Result<Floors, Error> {
+        Ok(Floors { history: self.stored_floor(HISTORY_FLOOR)?, attempts: self.stored_floor(ATTEMPT_FLOOR)? })
+    }
+
+    fn stored_floor(&self, suffix: &[u8]) -> Result<TxnId, Error> {
+        let stored = self.engine.get(Keyspace::Local, &keys::local_key(self.range, suffix))?;
         let bytes = stored.as_deref().and_then(<[u8]>::first_chunk::<8>);
         Ok(TxnId(bytes.map_or(0, |bytes| u64::from_be_bytes(*bytes))))
     }
@@ -87,10 +99,11 @@ impl Participant {
         Ok(Holder { record, start, state: core.state, min_c: core.min_c, commit_id, keys })
     }
 
-    fn install(&self, floor: TxnId, holders: Vec<Holder>) {
+    fn install(&self, floor: TxnId, floors: Floors, holders: Vec<Holder>) {
         let now = self.runtime.now();
         let mut state = self.state.lock();
         state.floor = if planted("floor-ignored") { TxnId(0) } else { floor };
+        (state.floors, state.raising) = (floors, floors);
         state.recent = Recent::new(floor);
         state.saw(floor);
         for holder in holders.into_iter().filter(|_| !planted("intents-unloaded")) {

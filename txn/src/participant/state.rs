@@ -19,6 +19,24 @@ pub(super) enum Signal {
 
 /// Requests that wait for a range-wide latch wait on the empty key, which no user key is.
 pub(super) const WHOLE_RANGE: &[u8] = b"";
+/// Requests that wait until floors are raised wait on this key, which no user key is.
+pub(super) const RAISING: &[u8] = b"\0";
+
+/// What a range has forgotten, or is about to. Only rising.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Floors {
+    /// Versions that no read at or above it sees may be gone: nothing reads below it, and nothing commits at or below.
+    pub history: TxnId,
+    /// Decided records of attempts born below it may be gone: none is made for them again.
+    pub attempts: TxnId,
+}
+
+impl Floors {
+    /// The higher of each.
+    pub fn max(self, other: Floors) -> Floors {
+        Floors { history: self.history.max(other.history), attempts: self.attempts.max(other.attempts) }
+    }
+}
 
 /// Everything volatile. Held for one admission or one release; nothing is awaited and no engine is read meanwhile.
 #[derive(Debug)]
@@ -27,6 +45,10 @@ pub(super) struct State {
     pub floor: TxnId,
     /// Greatest ID met in any request or version: handed out for sure.
     pub max_seen: TxnId,
+    /// As replicated.
+    pub floors: Floors,
+    /// As they will be: whoever lies between waits.
+    pub raising: Floors,
     /// A split is under way.
     pub frozen: bool,
     /// The term is over: whoever would wait is told at once.
@@ -51,6 +73,8 @@ impl State {
         State {
             floor: TxnId(0),
             max_seen: TxnId(0),
+            floors: Floors::default(),
+            raising: Floors::default(),
             frozen: false,
             stopped: false,
             cache: ReadCache::default(),
@@ -91,6 +115,11 @@ impl State {
         let ticket = self.ticket();
         self.waiters.entry(key).or_default().push(ticket);
         (ticket, self.expect(ticket))
+    }
+
+    /// Whether anybody waits on `key`.
+    pub fn is_waited_for(&self, key: &[u8]) -> bool {
+        self.waiters.contains_key(key)
     }
 
     /// Wakes everybody who waits on `key`.
@@ -144,7 +173,7 @@ impl State {
                 self.recent.wrote(key, id);
             }
         }
-        self.look_again_if_frozen();
+        self.look_again();
     }
 
     /// Intents of a holder are in the engine.
@@ -168,7 +197,7 @@ impl State {
         if let Some(id) = wrote {
             self.saw(id);
         }
-        self.look_again_if_frozen();
+        self.look_again();
     }
 
     /// The term is over: whoever waits is told by a closed channel.
@@ -179,8 +208,9 @@ impl State {
         self.confirm.abandon();
     }
 
-    fn look_again_if_frozen(&mut self) {
-        if self.frozen {
+    /// Who waits for latches of all keys looks again.
+    fn look_again(&mut self) {
+        if self.frozen || self.raising != self.floors {
             self.wake(WHOLE_RANGE);
         }
     }

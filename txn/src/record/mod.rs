@@ -1,31 +1,35 @@
 //! What an attempt leaves in its ranges: intents, its participant record, its marker.
 //!
 //! ```text
-//!  Record   escape(part_key) 00 01 | attempt (24)               header
-//!           escape(part_key) 00 01 | attempt (24) | 01          plan: participants, acceptors, reads
+//!  Record   escape(part_key) 00 01 | attempt (32)               header
+//!           escape(part_key) 00 01 | attempt (32) | 01          plan: participants, acceptors, reads
 //!  Lock     key                                                 intent
 //!
 //!  header   seq (8, BE) | state (1) | commit ID (8, BE) | if undecided: Undecided (bincode)
-//!  intent   attempt (24) | length of part_key (8, BE) | part_key | 1 if a value follows, 0 deletes | value
-//!  attempt  gateway (8, BE) | incarnation (8, BE) | counter (8, BE)
+//!  intent   attempt (32) | length of part_key (8, BE) | part_key | 1 if a value follows, 0 deletes | value
+//!  attempt  gateway (8, BE) | incarnation (8, BE) | counter (8, BE) | birth (8, BE)
 //! ```
 //! `seq` counts the header's changes, so that a guard compares eight bytes ([`quorate_storage::Expect::StartsWith`]). A
 //! decided header is the whole record: 17 bytes stay behind, the same for path ONE (where it is the marker) and for
-//! three-phase commit. The plan lies apart because a register changes three times and the plan never does. The keys
-//! written are not listed: a leader indexes all intents of its range before it serves.
+//! three-phase commit. The plan lies apart because a register changes three times and the plan never does; once a commit
+//! over several ranges is decided, its participants are left of it, and it goes together with the header. The keys written
+//! are not listed: a leader indexes all intents of its range before it serves.
 //!
 //! Invariant: the entry that writes an undecided header writes its intents, and the entry that removes the last intent
 //! comes with or after the decided header.
-//! Invariant: nothing is ever written under a decided header's key again.
+//! Invariant: nothing is ever written under a decided header's key again, until it is collected together with every other
+//! record of attempts that old.
 
 use crate::api::{RecordKey, Register, RegisterState};
 use crate::commit::Core;
 use crate::{Attempt, Ballot, ReadSpan, StartId, TxnId};
 use bincode::{Decode, Encode};
-use quorate_storage::{Error, Expect, codec, keys};
+use quorate_storage::{Engine, Error, Expect, Keyspace, Span, codec, keys};
 
 const PLAN: u8 = 1;
-const ATTEMPT_LEN: usize = 24;
+/// Entries looked at by one call of [`decided`].
+const STEP: usize = 8 << 10;
+const ATTEMPT_LEN: usize = 32;
 
 /// The head of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +96,51 @@ pub fn plan_key(record: &RecordKey) -> Vec<u8> {
 pub fn attempt_of_key(engine_key: &[u8]) -> Option<Attempt> {
     let (_, rest) = keys::unescape_terminated(engine_key)?;
     rest.try_into().ok().map(attempt_of)
+}
+
+/// A record that may be forgotten.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// Which.
+    pub record: RecordKey,
+    /// COMMITTED or ABORTED.
+    pub state: RegisterState,
+    /// All participants, if there are several that may be asked about the attempt; else none.
+    pub participants: Vec<Vec<u8>>,
+}
+
+/// The decided records of attempts born below `floor` in `rest` (engine keys), at most about `most` of them. `rest` becomes
+/// what is still to be searched.
+///
+/// # Errors
+/// The engine cannot be read, or holds what is no record.
+pub fn decided(engine: &dyn Engine, rest: &mut Span, floor: TxnId, most: usize) -> Result<Vec<Decided>, Error> {
+    let mut found: Vec<Decided> = Vec::new();
+    // The engine key of the header found last.
+    let mut last = Vec::new();
+    for (seen, pair) in engine.scan(Keyspace::Record, &rest.clone()).enumerate() {
+        let (engine_key, stored) = pair?;
+        let Some(attempt) = attempt_of_key(&engine_key) else {
+            if let Some(decided) =
+                found.last_mut().filter(|_| engine_key.strip_prefix(last.as_slice()) == Some(&[PLAN]))
+            {
+                decided.participants = Plan::decode(&stored)?.participants;
+            }
+            continue;
+        };
+        if seen >= STEP || found.len() >= most {
+            rest.start = engine_key.to_vec();
+            return Ok(found);
+        }
+        let state = Header::decode(&stored)?.core.state;
+        if attempt.birth < floor && state.is_decided() {
+            let (part_key, _) = keys::unescape_terminated(&engine_key).ok_or_else(|| damaged("record"))?;
+            found.push(Decided { record: RecordKey { part_key, attempt }, state, participants: Vec::new() });
+            last = engine_key.to_vec();
+        }
+    }
+    rest.start.clone_from(&rest.end);
+    Ok(found)
 }
 
 impl Header {
@@ -204,13 +253,14 @@ fn attempt_bytes(attempt: Attempt) -> [u8; ATTEMPT_LEN] {
     let mut bytes = [0; ATTEMPT_LEN];
     bytes[..8].copy_from_slice(&attempt.gateway.to_be_bytes());
     bytes[8..16].copy_from_slice(&attempt.incarnation.to_be_bytes());
-    bytes[16..].copy_from_slice(&attempt.counter.to_be_bytes());
+    bytes[16..24].copy_from_slice(&attempt.counter.to_be_bytes());
+    bytes[24..].copy_from_slice(&attempt.birth.0.to_be_bytes());
     bytes
 }
 
 fn attempt_of(bytes: &[u8; ATTEMPT_LEN]) -> Attempt {
     let part = |at: usize| bytes[at..at + 8].iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
-    Attempt { gateway: part(0), incarnation: part(8), counter: part(16) }
+    Attempt { gateway: part(0), incarnation: part(8), counter: part(16), birth: TxnId(part(24)) }
 }
 
 /// Bytes of the states; part of the format.

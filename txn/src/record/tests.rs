@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn attempt() -> Attempt {
-    Attempt { gateway: 1, incarnation: 2, counter: 3 }
+    Attempt { gateway: 1, incarnation: 2, counter: 3, birth: TxnId(1) }
 }
 
 #[test]

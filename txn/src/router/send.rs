@@ -5,7 +5,8 @@ use super::directory::{DirectoryReply, DirectoryRequest, DirectoryService};
 use crate::api::{RangeRequest, Reply, Request};
 use crate::columns::ReadSpan;
 use crate::error::{Error, Result};
-use crate::participant::Participants;
+use crate::inspect::Inspection;
+use crate::participant::{Alive, Participants};
 use crate::service::{Backoff, Caller, MOST_BYTES, PATIENCE, Peers, kind};
 use crate::tasks::Tasks;
 use bytes::Bytes;
@@ -289,19 +290,30 @@ impl Router {
         Ok(reply.unwrap_or_else(|error| Reply::Failed(format!("the answer of {node} cannot be read: {error}"))))
     }
 
-    /// Tells this node and those connected that this gateway lives, so that they keep the volatile locks of its attempts
-    /// from `floor` on, and no others.
-    pub async fn announce(&self, incarnation: u64, floor: u64) {
-        let floor = if planted("late-locks") { 0 } else { floor };
-        self.participants.heard(self.node, incarnation, floor);
+    /// Tells this node and those connected that this gateway lives, and what it needs of them.
+    pub async fn announce(&self, alive: Alive) {
+        let alive = if planted("late-locks") { Alive { locking: 0, ..alive } } else { alive };
+        self.participants.heard(alive);
         let Some(transport) = &self.peers.transport else { return };
-        let payload = Bytes::from(codec::encode(&(self.node.0, incarnation, floor)));
+        let payload = Bytes::from(codec::encode(&alive));
         let connected = transport.reachable().into_iter().filter(|(_, connected)| *connected);
         let calls = connected
             .map(|(peer, _)| transport.call(peer, Message { kind: kind::ALIVE, payload: payload.clone() }, ANNOUNCING));
         for lost in join_all(calls).await.into_iter().filter_map(Result::err) {
             tracing::trace!(%lost, "a node does not know that this gateway lives");
         }
+    }
+
+    /// What the other nodes that are connected have to show.
+    pub async fn inspect_others(&self) -> Vec<(NodeId, Inspection)> {
+        let Some(transport) = &self.peers.transport else { return Vec::new() };
+        let connected = transport.reachable().into_iter().filter(|(_, connected)| *connected);
+        let ask = connected.map(|(peer, _)| async move {
+            let message = Message { kind: kind::INSPECT, payload: Bytes::new() };
+            let bytes = transport.call(peer, message, ANNOUNCING).await.ok()?;
+            Some((NodeId(peer.0), codec::decode(&bytes, MOST_BYTES).ok()?))
+        });
+        join_all(ask).await.into_iter().flatten().collect()
     }
 
     /// Whether this node serves the range.

@@ -2,12 +2,13 @@
 
 use super::directory::DirectoryService;
 use crate::api::{RangeRequest, Reply};
+use crate::inspect::{Commits, Inspection};
 use crate::oracle::OracleService;
 use crate::participant::Participants;
 use crate::service::{MOST_BYTES, kind, serve_encoded};
 use bytes::Bytes;
 use quorate_net::codec;
-use quorate_storage::{NodeId, Role, StoreHandle};
+use quorate_storage::{Role, StoreHandle};
 use std::sync::Arc;
 
 /// Answers calls of other nodes.
@@ -17,17 +18,19 @@ pub struct Server {
     participants: Arc<Participants>,
     oracle: Arc<OracleService>,
     directory: Arc<DirectoryService>,
+    commits: Arc<Commits>,
 }
 
 impl Server {
     /// Answers for these.
-    pub fn new(
+    pub(crate) fn new(
         store: StoreHandle,
         participants: Arc<Participants>,
         oracle: Arc<OracleService>,
         directory: Arc<DirectoryService>,
+        commits: Arc<Commits>,
     ) -> Server {
-        Server { store, participants, oracle, directory }
+        Server { store, participants, oracle, directory, commits }
     }
 
     /// The encoded answer to a call; `None` if its kind is not one of [`kind`], or its payload cannot be read.
@@ -40,12 +43,17 @@ impl Server {
             kind::ORACLE => serve_encoded(&*self.oracle, payload).await,
             kind::DIRECTORY => serve_encoded(&*self.directory, payload).await,
             kind::ALIVE => {
-                let (gateway, incarnation, floor) = codec::decode(payload, MOST_BYTES).ok()?;
-                self.participants.heard(NodeId(gateway), incarnation, floor);
+                self.participants.heard(codec::decode(payload, MOST_BYTES).ok()?);
                 Some(Bytes::new())
             }
+            kind::INSPECT => Some(Bytes::from(codec::encode(&self.inspect()))),
             _ => None,
         }
+    }
+
+    /// What this node has to show.
+    pub fn inspect(&self) -> Inspection {
+        Inspection { commits: self.commits.list(), ..self.participants.inspect() }
     }
 
     async fn handle(&self, request: RangeRequest) -> Reply {

@@ -2,15 +2,16 @@
 
 use super::handle::Transaction;
 use super::observer::{Observer, Watch};
-use super::options::TxnOptions;
+use super::options::{Isolation, TxnOptions};
 use crate::coordinator::Coordinator;
-use crate::error::Result;
-use crate::oracle::{OracleClient, OracleService};
-use crate::participant::{Ids, Participants, Resolver};
+use crate::error::{Error, Result};
+use crate::inspect::{Commits, Inspection};
+use crate::oracle::{OracleClient, OracleService, Reading};
+use crate::participant::{Alive, Ids, Participants, Resolver};
 use crate::router::{DirectoryService, Router, Server};
 use crate::service::Peers;
 use crate::tasks::Tasks;
-use crate::{Attempt, StartId};
+use crate::{Attempt, CommitPath, StartId, TxnId};
 use parking_lot::Mutex;
 use quorate_net::{Runtime, Transport};
 use quorate_storage::{Engine, NodeId, StoreHandle};
@@ -56,8 +57,12 @@ struct Shared {
     /// What participants ask of this node; they hold it weakly.
     resolver: Arc<dyn Resolver>,
     ids: Arc<dyn Ids>,
+    commits: Arc<Commits>,
     /// Held for moments only.
     locking: Mutex<Locking>,
+    /// Transactions that have begun and not ended, by the ID at which they began and their first attempt. Held for one
+    /// change or lookup.
+    open: Mutex<BTreeSet<(TxnId, u64)>>,
     observer: Option<Arc<dyn Observer>>,
 }
 
@@ -95,7 +100,8 @@ impl Client {
         let directory = DirectoryService::new(store.clone(), engine);
         let router = Arc::new(Router::new(node, peers, Arc::clone(&participants), directory));
         let services = (Arc::clone(oracle.service()), Arc::clone(router.directory_service()));
-        let server = Server::new(store, Arc::clone(&participants), services.0, services.1);
+        let commits = Arc::new(Commits::default());
+        let server = Server::new(store, Arc::clone(&participants), services.0, services.1, Arc::clone(&commits));
         let ids = Arc::new(oracle.clone());
         let coordinator = Coordinator::new(router, oracle);
         let shared = Shared {
@@ -107,7 +113,9 @@ impl Client {
             coordinator,
             server,
             participants,
+            commits,
             locking: Mutex::default(),
+            open: Mutex::default(),
             observer,
         };
         Client { shared: Arc::new(shared) }
@@ -119,31 +127,42 @@ impl Client {
         participants.connect(Arc::downgrade(resolver), Arc::downgrade(ids));
     }
 
-    /// Tells all nodes now and then that this gateway lives while its transactions hold locks there, and which of its
-    /// attempts are over; for ever. The node runs it as a task.
+    /// Tells all nodes now and then that this gateway lives while its transactions hold locks there, which of its attempts
+    /// are over, and what its oldest transaction may still read; for ever. The node runs it as a task.
     pub async fn run(&self) {
+        // The oldest transaction at the announcement before: one that ends sooner than that need not be known of.
+        let mut before = None;
         loop {
             self.router().runtime().sleep(ANNOUNCE).await;
-            if let Some(floor) = self.locking_floor() {
-                self.router().announce(self.shared.incarnation, floor).await;
+            let (locking, news) = self.locking_floor();
+            let oldest = self.shared.open.lock().first().copied();
+            if news || (oldest.is_some() && oldest == before) {
+                let alive = Alive {
+                    gateway: self.shared.node,
+                    incarnation: self.shared.incarnation,
+                    locking,
+                    oldest: oldest.map(|(birth, _)| birth),
+                };
+                self.router().announce(alive).await;
             }
+            before = oldest;
         }
     }
 
-    /// The attempts below it hold no locks, now and for ever; `None` if nothing was locked since the last call.
-    fn locking_floor(&self) -> Option<u64> {
+    /// The attempts below it hold no locks, now and for ever; and whether anything was locked since the last call.
+    fn locking_floor(&self) -> (u64, bool) {
         let mut locking = self.shared.locking.lock();
         let next = self.shared.attempts.load(Ordering::Relaxed);
         locking.floor = locking.active.first().copied().unwrap_or(next);
         let news = std::mem::take(&mut locking.news) || !locking.active.is_empty();
-        news.then_some(locking.floor)
+        (locking.floor, news)
     }
 
     /// `attempt` is about to ask for its first lock; the answer is the attempt that shall ask, a new one if that was told
     /// to be over.
     pub(super) fn begin_locking(&self, attempt: Attempt) -> Attempt {
         let mut locking = self.shared.locking.lock();
-        let attempt = if attempt.counter < locking.floor { self.next_attempt() } else { attempt };
+        let attempt = if attempt.counter < locking.floor { self.next_attempt(attempt.birth) } else { attempt };
         locking.active.insert(attempt.counter);
         locking.news = true;
         attempt
@@ -165,11 +184,62 @@ impl Client {
     /// # Errors
     /// [`crate::Error::Unavailable`] when the oracle cannot be reached.
     pub async fn begin(&self, options: TxnOptions) -> Result<Transaction> {
-        let watch = self.shared.observer.clone().map(|observer| Watch::begin(observer, options.isolation));
+        let watch = self.watch(options, false);
         let reading = self.oracle().read_id().await?;
-        let attempt = self.next_attempt();
+        Ok(self.begin_reading(options, reading, watch))
+    }
+
+    /// Begins a transaction that sees the state as of `read_id` and writes nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotYet`] if that ID has not been handed out; [`Error::Unavailable`] when the oracle cannot be reached. What
+    /// is too old shows at the first read: [`Error::TooOld`].
+    pub async fn begin_as_of(&self, read_id: TxnId) -> Result<Transaction> {
+        let options = TxnOptions { isolation: Isolation::Snapshot, read_only: true, start: None };
+        let watch = self.watch(options, true);
+        // A promise above what was handed out would be in the way of every commit until the oracle comes there.
+        let newest = self.oracle().read_id().await?;
+        if read_id > newest.read_id {
+            return Err(Error::NotYet { read_id, newest: newest.read_id });
+        }
+        // Below the newest change of the catalog, the catalog is that of no known change, but of this very ID.
+        let catalog_id = if newest.catalog_id <= read_id { newest.catalog_id } else { read_id };
+        Ok(self.begin_reading(options, Reading { read_id, catalog_id }, watch))
+    }
+
+    /// How long versions are kept after they were replaced or deleted, and the times of IDs remembered: by the ranges and
+    /// the oracle that this node leads. `None`: versions for ever, times not at all.
+    pub fn retain(&self, retention: Option<Duration>) {
+        self.shared.participants.retain(retention);
+        self.oracle().service().retain(retention);
+    }
+
+    fn watch(&self, options: TxnOptions, in_past: bool) -> Option<Box<Watch>> {
+        self.shared.observer.clone().map(|observer| Watch::begin(observer, options.isolation, in_past))
+    }
+
+    fn begin_reading(&self, options: TxnOptions, reading: Reading, watch: Option<Box<Watch>>) -> Transaction {
+        let attempt = self.next_attempt(reading.read_id);
+        self.shared.open.lock().insert((attempt.birth, attempt.counter));
         let start = options.start.unwrap_or(StartId { read_id: reading.read_id, first: attempt });
-        Ok(Transaction::new(self.clone(), options, attempt, start, reading, watch))
+        Transaction::new(self.clone(), options, attempt, start, reading, watch)
+    }
+
+    /// The transaction that began with this attempt has ended.
+    pub(super) fn ended(&self, first: Attempt) {
+        self.shared.open.lock().remove(&(first.birth, first.counter));
+    }
+
+    /// A transaction was committed.
+    pub(super) fn committed(&self, path: CommitPath) {
+        self.shared.commits.count(path);
+    }
+
+    /// What each node that can be reached has to show, this one first.
+    pub async fn inspect(&self) -> Vec<(NodeId, Inspection)> {
+        let mut all = vec![(self.shared.node, self.shared.server.inspect())];
+        all.extend(self.router().inspect_others().await);
+        all
     }
 
     /// The timestamp oracle.
@@ -197,8 +267,9 @@ impl Client {
         self.shared.incarnation
     }
 
-    pub(super) fn next_attempt(&self) -> Attempt {
+    /// A new attempt of a transaction that began at `birth`.
+    pub(super) fn next_attempt(&self, birth: TxnId) -> Attempt {
         let counter = self.shared.attempts.fetch_add(1, Ordering::Relaxed);
-        Attempt { gateway: self.shared.node.0, incarnation: self.shared.incarnation, counter }
+        Attempt { gateway: self.shared.node.0, incarnation: self.shared.incarnation, counter, birth }
     }
 }

@@ -86,6 +86,9 @@ impl Transaction {
             });
         }
         self.release().await;
+        if let Ok((_, path)) = &result {
+            self.client.committed(*path);
+        }
         result.map(|(commit_id, path)| Committed { commit_id, path, trace: recorder.finish() })
     }
 
@@ -119,6 +122,9 @@ impl Transaction {
             match decision {
                 Decision::Committed(commit_id) => return Ok((Some(commit_id), path)),
                 Decision::Aborted(Abort::Conflict(reason)) => return Err(Error::Retry(reason)),
+                Decision::Aborted(Abort::TooOld { floor }) => {
+                    return Err(Error::TooOld { read_id: self.read_id, floor });
+                }
                 Decision::Aborted(Abort::Moved) => past.moved = true,
                 Decision::Aborted(Abort::Pushed { above }) => {
                     past.pushed(way == Way::One);
@@ -126,7 +132,7 @@ impl Transaction {
                 }
             }
             self.release().await;
-            self.attempt = self.client.next_attempt();
+            self.attempt = self.client.next_attempt(self.attempt.birth);
         }
         Err(Error::Retry(RetryReason::Aborted))
     }
@@ -247,6 +253,11 @@ impl Transaction {
                 }
                 Answer::Reply(Reply::Wounded) => return conflict(RetryReason::Wounded),
                 Answer::Reply(Reply::Aborted) => return conflict(RetryReason::Aborted),
+                Answer::Reply(Reply::TooOld { floor }) => return Ok(Decision::Aborted(Abort::TooOld { floor })),
+                Answer::Reply(Reply::Forgotten) => {
+                    *in_doubt = true;
+                    return conflict(RetryReason::Aborted);
+                }
                 Answer::Reply(other) => {
                     *in_doubt = true;
                     return Err(unexpected(&other));
@@ -354,7 +365,11 @@ impl Transaction {
                 }
                 Answer::Reply(Reply::ReadInvalid { .. }) => return conflict(RetryReason::ReadConflict),
                 Answer::Reply(Reply::Wounded) => return conflict(RetryReason::Wounded),
-                Answer::Reply(Reply::Aborted | Reply::Register(_)) => return conflict(RetryReason::Aborted),
+                Answer::Reply(Reply::TooOld { floor }) => return Ok(Err(Abort::TooOld { floor })),
+                // A chunk alone commits nothing.
+                Answer::Reply(Reply::Aborted | Reply::Register(_) | Reply::Forgotten) => {
+                    return conflict(RetryReason::Aborted);
+                }
                 Answer::Reply(other) => return Err(unexpected(&other)),
                 Answer::Moved => return Ok(Err(Abort::Moved)),
                 Answer::Unavailable => return Err(Error::Unavailable(Some(route.descriptor.id))),

@@ -22,6 +22,8 @@ pub struct Transaction {
     pub(super) client: Client,
     pub(super) options: TxnOptions,
     pub(super) attempt: Attempt,
+    /// The first attempt, under which the gateway counts the transaction as open.
+    first: Attempt,
     pub(super) start: StartId,
     pub(super) read_id: TxnId,
     pub(super) catalog_id: TxnId,
@@ -59,6 +61,7 @@ impl Transaction {
             client,
             options,
             attempt,
+            first: attempt,
             start,
             read_id: reading.read_id,
             catalog_id: reading.catalog_id,
@@ -252,6 +255,7 @@ async fn unlock(router: &Router, key: Vec<u8>, attempt: Attempt) {
 impl Drop for Transaction {
     fn drop(&mut self) {
         self.no_longer_locking();
+        self.client.ended(self.first);
         if self.finished || self.locked.is_empty() || tokio::runtime::Handle::try_current().is_err() {
             return;
         }

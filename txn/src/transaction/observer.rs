@@ -28,6 +28,8 @@ pub struct Observed {
     pub began: u64,
     /// Its isolation level.
     pub isolation: Isolation,
+    /// Whether it was asked to see a state of the past.
+    pub in_past: bool,
     /// Every attempt to commit, oldest first; at most one of them was committed.
     pub attempts: Vec<Attempt>,
     /// What it read from ranges; own writes are not seen here.
@@ -75,10 +77,11 @@ impl std::fmt::Debug for Watch {
 }
 
 impl Watch {
-    pub(super) fn begin(observer: Arc<dyn Observer>, isolation: Isolation) -> Box<Watch> {
+    pub(super) fn begin(observer: Arc<dyn Observer>, isolation: Isolation, in_past: bool) -> Box<Watch> {
         let seen = Observed {
             began: observer.begins(),
             isolation,
+            in_past,
             attempts: Vec::new(),
             reads: Vec::new(),
             writes: Vec::new(),

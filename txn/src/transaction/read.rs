@@ -237,6 +237,7 @@ impl Transaction {
             Answer::Reply(Reply::Rows { results, newest }) => Ok(Some(Rows { results, newest })),
             Answer::Reply(Reply::Wounded) => Err(Error::Retry(RetryReason::Wounded)),
             Answer::Reply(Reply::Aborted) => Err(Error::Retry(RetryReason::Aborted)),
+            Answer::Reply(Reply::TooOld { floor }) => Err(Error::TooOld { read_id: self.read_id, floor }),
             Answer::Reply(Reply::LockNotAvailable { key }) => Err(Error::LockNotAvailable { key }),
             Answer::Reply(other) => Err(unexpected(&other)),
             Answer::Moved => Ok(None),

@@ -56,3 +56,36 @@ SELECT quorate.txn_status('x')
 ERROR 42883: function quorate.txn_status(unknown) does not exist
 POSITION: 8
 HINT: No function matches the given name and argument types. You might need to add explicit type casts.
+
+-- Locks and undecided transactions, by table and key.
+a:
+BEGIN; SELECT * FROM t WHERE id = 7 FOR UPDATE
+----
+BEGIN
+id
+SELECT 0
+
+b:
+SELECT table_name, key, mode, granted, waits_for FROM quorate.locks
+----
+table_name | key | mode | granted | waits_for
+t | /t/t_pkey/7 | update | t | NULL
+SELECT 1
+
+SELECT count(*) FROM quorate.in_doubt
+----
+count
+0
+SELECT 1
+
+a:
+INSERT INTO t VALUES (7); COMMIT
+----
+INSERT 0 1
+COMMIT
+
+SELECT path, reason, transactions > 0 AS some FROM quorate.commits WHERE path <> 'read only' ORDER BY path
+----
+path | reason | some
+one range | NULL | t
+SELECT 1

@@ -273,3 +273,67 @@ a:
 ROLLBACK
 ----
 ROLLBACK
+
+-- States of the past.
+a:
+CREATE TABLE past (id int PRIMARY KEY, v int); INSERT INTO past VALUES (1, 10)
+----
+CREATE TABLE
+INSERT 0 1
+
+BEGIN AS OF SYSTEM TIME 1
+----
+BEGIN
+
+SELECT 1
+----
+?column?
+1
+SELECT 1
+
+INSERT INTO past VALUES (2, 20)
+----
+ERROR 42P01: relation "past" does not exist
+POSITION: 13
+
+ROLLBACK
+----
+ROLLBACK
+
+SELECT * FROM past AS OF SYSTEM TIME 99999999999
+----
+ERROR 22023: transaction ID 99999999999 has not been handed out yet; the newest is 11
+
+SELECT * FROM past AS OF SYSTEM TIME '2999-01-01'
+----
+ERROR 22023: AS OF SYSTEM TIME lies in the future
+
+SELECT * FROM past AS OF SYSTEM TIME '1999-01-01'
+----
+ERROR 72000: no state of that time is kept
+HINT: Read a newer state, or start the nodes with a longer --retention.
+
+SELECT * FROM past AS OF SYSTEM TIME 'yesterday noon'
+----
+ERROR 22007: invalid input syntax for type timestamp with time zone: "yesterday noon"
+POSITION: 38
+
+SELECT * FROM past AS OF SYSTEM TIME 1
+----
+ERROR 42P01: relation "past" does not exist
+POSITION: 15
+
+BEGIN; SELECT v FROM past; SELECT v FROM past AS OF SYSTEM TIME 1
+----
+BEGIN
+v
+10
+SELECT 1
+ERROR 25001: AS OF SYSTEM TIME must be that of the whole transaction
+HINT: Use BEGIN AS OF SYSTEM TIME, or run the query outside of the transaction.
+
+ROLLBACK; SET SESSION CHARACTERISTICS AS TRANSACTION AS OF SYSTEM TIME 1
+----
+ROLLBACK
+ERROR 0A000: AS OF SYSTEM TIME for all transactions of a session is not supported
+HINT: Use BEGIN AS OF SYSTEM TIME.

@@ -4,6 +4,9 @@
 //!   quorate.nodes         one row per member                          SHOW NODES
 //!   quorate.ranges        one row per range, keys in readable form    SHOW RANGES [FROM TABLE t]
 //!   quorate.join_tokens   one row per token ever made
+//!   quorate.locks         one row per lock held or waited for
+//!   quorate.in_doubt      one row per undecided transaction and range
+//!   quorate.commits       one row per node, way of committing and reason for it
 //! ```
 //! Keys are shown as `/table/index/value/...`, where names are known.
 //!
@@ -13,10 +16,14 @@ use super::{Row, wall_to_pg};
 use crate::error::{Error, Result, SqlState};
 use crate::sql::catalog::{CatalogView, Index, IndexId, Table, TableId};
 use crate::sql::row::{TableKey, decode_key};
-use crate::sql::types::{Array, Text, Type, Value};
+use crate::sql::types::{Array, Interval, Text, Type, Value};
 use async_trait::async_trait;
 use quorate_storage::Span;
 use quorate_storage::keys::{DIRECTORY_PREFIX, END_PREFIX};
+use quorate_txn::api::RegisterState;
+use quorate_txn::inspect::{InDoubt, Inspection, Locked};
+use quorate_txn::{Attempt, LockMode};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A node as `SHOW NODES` shows it.
@@ -70,6 +77,8 @@ pub trait ClusterInfo: Send + Sync {
     async fn create_join_token(&self) -> Result<String>;
     /// Id (hexadecimal), state and expiry (Unix time, microseconds) of every token.
     async fn join_tokens(&self) -> Result<Vec<(String, String, u64)>>;
+    /// What each node that can be reached has to show.
+    async fn inspect(&self) -> Result<Vec<(u64, Inspection)>>;
     /// Makes a token useless; `false` if there is none with this id.
     async fn revoke_join_token(&self, id: &str) -> Result<bool>;
 }
@@ -110,6 +119,9 @@ pub async fn rows(name: &str, cluster: &dyn ClusterInfo, view: &CatalogView) -> 
         "nodes" => node_rows(cluster).await,
         "ranges" => range_rows(cluster, view, None).await,
         "join_tokens" => token_rows(cluster).await,
+        "locks" => Ok(cluster.inspect().await?.iter().flat_map(|(_, shown)| lock_rows(shown, view)).collect()),
+        "in_doubt" => Ok(cluster.inspect().await?.iter().flat_map(|(_, shown)| in_doubt_rows(shown, view)).collect()),
+        "commits" => Ok(cluster.inspect().await?.into_iter().flat_map(commit_rows).collect()),
         _ => Err(Error::internal(format!("the system table \"quorate.{name}\" has no rows"))),
     }
 }
@@ -153,6 +165,73 @@ pub async fn range_rows(cluster: &dyn ClusterInfo, view: &CatalogView, table: Op
     Ok(cluster.ranges(&span).await?.into_iter().map(row).collect())
 }
 
+/// Rows of `quorate.locks` of one node, by range and key.
+fn lock_rows(shown: &Inspection, view: &CatalogView) -> Vec<Row> {
+    let mut holders: BTreeMap<&[u8], Vec<Attempt>> = BTreeMap::new();
+    for lock in shown.locks.iter().filter(|lock| lock.granted) {
+        holders.entry(&lock.key).or_default().extend(lock.attempt);
+    }
+    let mut locks: Vec<&Locked> = shown.locks.iter().collect();
+    locks.sort_by_key(|lock| (lock.range, &lock.key, !lock.granted));
+    let row = |lock: &Locked| {
+        let mode = match (lock.mode, lock.attempt) {
+            (Some(LockMode::Share), _) => "share",
+            (Some(LockMode::Update), _) => "update",
+            (None, Some(_)) => "intent",
+            (None, None) => "any",
+        };
+        let held_by = holders.get(lock.key.as_slice()).filter(|_| !lock.granted);
+        let others = held_by.map(|held_by| held_by.iter().filter(|holder| Some(**holder) != lock.attempt));
+        vec![
+            number(lock.range.0),
+            tables_of(view, &Span::point(&lock.key)).map_or(Value::Null, text),
+            text(key_text(view, &lock.key)),
+            text(mode),
+            lock.attempt.map_or(Value::Null, |attempt| text(attempt.to_string())),
+            Value::Bool(lock.granted),
+            others.map_or(Value::Null, |others| texts(others.map(Attempt::to_string))),
+        ]
+    };
+    locks.into_iter().map(row).collect()
+}
+
+/// Rows of `quorate.in_doubt` of one node.
+fn in_doubt_rows(shown: &Inspection, view: &CatalogView) -> Vec<Row> {
+    let row = |held: &InDoubt| {
+        let state = match (held.state, held.commit_id) {
+            (RegisterState::Pending, _) => "laying intents",
+            (RegisterState::Prepared, None) => "prepared",
+            (RegisterState::Prepared, Some(_)) => "prepared for one round",
+            (RegisterState::PreCommit, _) => "pre-commit",
+            (RegisterState::PreAbort, _) => "pre-abort",
+            (RegisterState::Committed, _) => "committed",
+            (RegisterState::Aborted, _) => "aborted",
+            (RegisterState::None, _) => "unknown",
+        };
+        let silent = i64::try_from(held.silence.as_millis()).unwrap_or(i64::MAX / 1000) * 1000;
+        vec![
+            number(held.range.0),
+            text(held.record.attempt.to_string()),
+            number(held.record.attempt.gateway),
+            text(state),
+            held.commit_id.map_or(Value::Null, |id| number(id.0)),
+            number(held.keys),
+            text(key_text(view, &held.record.part_key)),
+            Value::Interval(Interval { months: 0, days: 0, micros: silent }),
+            Value::Bool(held.recovering),
+        ]
+    };
+    shown.in_doubt.iter().map(row).collect()
+}
+
+/// Rows of `quorate.commits` of one node.
+fn commit_rows((node, shown): (u64, Inspection)) -> Vec<Row> {
+    let row = move |(path, reason, count): (String, Option<String>, u64)| {
+        vec![number(node), text(path), reason.map_or(Value::Null, text), number(count)]
+    };
+    shown.commits.into_iter().map(row).collect()
+}
+
 /// Rows of `quorate.join_tokens`.
 async fn token_rows(cluster: &dyn ClusterInfo) -> Result<Vec<Row>> {
     let row = |(id, state, expires_at)| vec![text(id), text(state), Value::Timestamptz(wall_to_pg(expires_at))];
@@ -175,6 +254,10 @@ fn number(number: u64) -> Value {
 
 fn numbers(all: Vec<u64>) -> Value {
     Value::Array(Arc::new(Array::new(Type::Int8, all.into_iter().map(number).collect())))
+}
+
+fn texts(all: impl Iterator<Item = String>) -> Value {
+    Value::Array(Arc::new(Array::new(Type::Text, all.map(text).collect())))
 }
 
 /// `/table/index/values` of a key.

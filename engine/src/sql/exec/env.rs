@@ -143,6 +143,11 @@ impl Env {
 /// Microseconds between 1970-01-01 and 2000-01-01.
 const EPOCH_OFFSET: i64 = 946_684_800_000_000;
 
+/// Microseconds since 2000 as microseconds since 1970; what lies before that is 0.
+pub fn pg_to_wall(time: i64) -> u64 {
+    u64::try_from(time.saturating_add(EPOCH_OFFSET)).unwrap_or(0)
+}
+
 /// Wall time in microseconds since 1970 as microseconds since 2000.
 pub fn wall_to_pg(wall: u64) -> i64 {
     i64::try_from(wall).unwrap_or(i64::MAX).saturating_sub(EPOCH_OFFSET)

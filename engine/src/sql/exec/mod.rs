@@ -38,7 +38,7 @@ mod virtual_tables;
 
 pub use ddl::{CatalogChange, DdlContext, run_ddl};
 pub use dml::Inserter;
-pub use env::{Effects, Env, Facts, SessionSequences, wall_to_pg};
+pub use env::{Effects, Env, Facts, SessionSequences, pg_to_wall, wall_to_pg};
 pub use keys::ScanLayout;
 pub use notice::{Notice, Severity};
 pub use program::Program;

@@ -23,6 +23,10 @@ impl From<TxnError> for Error {
                     .with_detail("The range that knows the outcome did not answer in time.")
                     .with_hint("Look at the data before you run the transaction again.")
             }
+            TxnError::TooOld { .. } => Error::new(SqlState::SNAPSHOT_TOO_OLD, "snapshot too old")
+                .with_detail(error.to_string())
+                .with_hint("Read a newer state, or start the nodes with a longer --retention."),
+            TxnError::NotYet { .. } => Error::new(SqlState::INVALID_PARAMETER_VALUE, error.to_string()),
             TxnError::TooLarge { .. } => Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, error.to_string()),
             TxnError::ReadOnly => {
                 Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, "cannot write in a read-only transaction")

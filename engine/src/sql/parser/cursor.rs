@@ -47,6 +47,11 @@ impl<'a> Cursor<'a> {
         Some(token)
     }
 
+    /// Tokens that are left, white space included.
+    pub(super) fn left(&self) -> usize {
+        self.tokens.len() - self.next
+    }
+
     pub(super) fn at_end(&self) -> bool {
         self.next >= self.tokens.len()
     }

@@ -1,5 +1,6 @@
 //! The front parser: cuts the text into statements, reads those of the session itself, hands the others to sqlparser.
 
+use super::as_of;
 use super::copy::copy;
 use super::cursor::{Cursor, is_word};
 use super::place::Places;
@@ -82,10 +83,13 @@ fn statement(places: Places<'_>, tokens: &[TokenWithSpan]) -> Result<Statement> 
     let significant = || tokens.iter().filter(|token| error::is_significant(token));
     let first = significant().next().and_then(|token| places.span(token.span));
     let last = significant().rev().find_map(|token| places.span(token.span));
+    let (start, end) = (first.map_or(0, |(start, _)| start), last.map_or(0, |(_, end)| end));
+    let taken = as_of::take(places, tokens)?;
+    let (as_of, tokens) = taken.as_ref().map_or((None, tokens), |(as_of, rest)| (Some(*as_of), rest.as_slice()));
     let mut cursor = Cursor::new(places, tokens);
     let kind = read(&mut cursor)?;
     cursor.expect_end()?;
-    Ok(Statement { kind, start: first.map_or(0, |(start, _)| start), end: last.map_or(0, |(_, end)| end) })
+    Ok(Statement { kind, start, end, as_of })
 }
 
 /// The rest of the cursor as a statement of its own (EXPLAIN, PREPARE).
@@ -99,7 +103,7 @@ fn inner(cursor: &mut Cursor<'_>) -> Result<Box<Statement>> {
         ahead += 1;
     }
     let kind = read(cursor)?;
-    Ok(Box::new(Statement { kind, start, end }))
+    Ok(Box::new(Statement { kind, start, end, as_of: None }))
 }
 
 fn read(cursor: &mut Cursor<'_>) -> Result<StatementKind> {
@@ -245,6 +249,8 @@ pub(super) fn transaction_modes(cursor: &mut Cursor<'_>) -> Result<TransactionMo
             modes.deferrable = Some(true);
         } else if cursor.eat("not deferrable") {
             modes.deferrable = Some(false);
+        } else if cursor.eat("as of system time") {
+            modes.as_of = Some(as_of::value(cursor)?);
         } else {
             return Err(cursor.unexpected());
         }

@@ -45,7 +45,11 @@ fn transactions() {
     assert_eq!(modes("BEGIN;"), TransactionModes::default());
     assert_eq!(
         modes("start transaction isolation level repeatable read, read only"),
-        TransactionModes { isolation: Some(IsolationLevel::RepeatableRead), read_only: Some(true), deferrable: None }
+        TransactionModes {
+            isolation: Some(IsolationLevel::RepeatableRead),
+            read_only: Some(true),
+            ..TransactionModes::default()
+        }
     );
     assert!(matches!(one("END"), StatementKind::Commit { chain: false }));
     assert!(matches!(one("rollback to savepoint \"A\""), StatementKind::RollbackTo(name) if name == "A"));

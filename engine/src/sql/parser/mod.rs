@@ -10,6 +10,7 @@
 //! Invariant: nesting is bounded, and so are chains of operators, so that no text can exhaust the stack.
 //! Invariant: a statement that is read here is carried out or refused; no clause is dropped on the way.
 
+mod as_of;
 mod copy;
 mod cursor;
 mod depth;
@@ -26,6 +27,7 @@ pub use fingerprint::{Fingerprint, Literal, LiteralKind, fingerprint};
 pub use front::parse;
 pub use place::Places;
 pub use statement::{
-    Copy, CopyFormat, CopySource, Discard, ExplainOptions, IsolationLevel, Statement, StatementKind, TransactionModes,
+    AsOf, Copy, CopyFormat, CopySource, Discard, ExplainOptions, IsolationLevel, Statement, StatementKind,
+    TransactionModes,
 };
 pub use words::is_reserved_word;

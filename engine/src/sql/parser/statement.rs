@@ -15,6 +15,19 @@ pub struct Statement {
     pub start: usize,
     /// Byte offset after its last token (before the semicolon).
     pub end: usize,
+    /// AS OF SYSTEM TIME, if it is a query that has it.
+    pub as_of: Option<AsOf>,
+}
+
+/// A state of the past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsOf {
+    /// As of a transaction ID.
+    Id(u64),
+    /// As of so many microseconds ago.
+    Ago(i64),
+    /// As of a time, in microseconds since 2000-01-01 UTC.
+    Time(i64),
 }
 
 /// What a statement asks for.
@@ -163,6 +176,8 @@ pub struct TransactionModes {
     pub read_only: Option<bool>,
     /// DEFERRABLE or NOT DEFERRABLE, if given.
     pub deferrable: Option<bool>,
+    /// AS OF SYSTEM TIME, if given.
+    pub as_of: Option<AsOf>,
 }
 
 /// How EXPLAIN shows a plan.

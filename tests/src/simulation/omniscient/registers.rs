@@ -55,6 +55,16 @@ impl Registers {
         puts(ops).filter_map(|(key, value)| self.header(key, value)).collect()
     }
 
+    /// Whether each register of an attempt has been decided.
+    pub(super) fn are_all_decided(&self, attempt: Attempt) -> bool {
+        let Some(seen) = self.attempts.get(&attempt) else { return true };
+        let decided = |key| {
+            let last = seen.registers.get(key).and_then(|register| register.values().next_back());
+            last.is_some_and(|core: &Core| core.state.is_decided())
+        };
+        seen.participants.iter().all(decided)
+    }
+
     pub(super) fn take(&mut self) -> Vec<String> {
         std::mem::take(&mut self.findings)
     }
@@ -175,7 +185,7 @@ mod tests {
     use super::*;
     use RegisterState::{Aborted, Committed, PreAbort, PreCommit, Prepared};
 
-    const ATTEMPT: Attempt = Attempt { gateway: 1, incarnation: 2, counter: 3 };
+    const ATTEMPT: Attempt = Attempt { gateway: 1, incarnation: 2, counter: 3, birth: TxnId(1) };
 
     fn record(part: u8) -> RecordKey {
         RecordKey { part_key: vec![part], attempt: ATTEMPT }

@@ -14,7 +14,7 @@ use quorate_storage::keys::{local_key, unescape_terminated};
 use quorate_storage::range::local::{self, LocalState};
 use quorate_storage::{Engine, Error, Keyspace, Op, RangeDescriptor, RangeId};
 use quorate_txn::api::RegisterState;
-use quorate_txn::participant::FLOOR;
+use quorate_txn::participant::{ATTEMPT_FLOOR, FLOOR, HISTORY_FLOOR};
 use quorate_txn::record::Header;
 use quorate_txn::{TxnId, record};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,9 +33,20 @@ pub(super) struct Replicas {
 pub(super) struct Here {
     pub(super) local: LocalState,
     floor: TxnId,
+    /// Of the history, and of attempts.
+    collected: (TxnId, TxnId),
 }
 
 impl Replicas {
+    /// The floors, of the history and of attempts, of the range that holds `key` on a node; `None` if what the node has
+    /// there is not whole: an image is taken in, or a replica deleted.
+    pub(super) fn floors(&self, node: u64, key: &[u8]) -> Option<(TxnId, TxnId)> {
+        let here = self.nodes.get(&node)?;
+        let marked = |replica: &Here| replica.local.unfinished.as_ref().is_some_and(|span| span.contains(key));
+        let (_, owner) = owner(here, key).filter(|_| !here.values().any(marked))?;
+        Some(owner.collected)
+    }
+
     /// What node `node` has of a range.
     pub(super) fn here(&self, node: u64, range: RangeId) -> Option<&Here> {
         self.nodes.get(&node)?.get(&range)
@@ -64,8 +75,11 @@ impl Replicas {
             if let Err(error) = replica.local.set(suffix, value) {
                 found.push(format!("what is kept of {range} cannot be read: {error}"));
             }
-            if suffix == FLOOR {
-                replica.floor = id(value);
+            match suffix {
+                FLOOR => replica.floor = id(value),
+                HISTORY_FLOOR => replica.collected.0 = id(value),
+                ATTEMPT_FLOOR => replica.collected.1 = id(value),
+                _ => {}
             }
             descriptors.insert(range);
         }
@@ -111,8 +125,9 @@ impl Replicas {
 fn left(engine: &MemoryEngine) -> Result<BTreeMap<RangeId, Here>, Error> {
     let mut ranges = BTreeMap::new();
     for (range, local) in local::load_all(engine)? {
-        let floor = id(engine.get(Keyspace::Local, &local_key(range, FLOOR))?.as_deref());
-        ranges.insert(range, Here { local, floor });
+        let floor = |suffix| Ok::<_, Error>(id(engine.get(Keyspace::Local, &local_key(range, suffix))?.as_deref()));
+        let collected = (floor(HISTORY_FLOOR)?, floor(ATTEMPT_FLOOR)?);
+        ranges.insert(range, Here { local, floor: floor(FLOOR)?, collected });
     }
     Ok(ranges)
 }
@@ -241,8 +256,10 @@ mod tests {
     #[test]
     fn commits_below_the_floor_are_found() {
         let commit = |id| {
-            let record =
-                RecordKey { part_key: b"k".to_vec(), attempt: Attempt { gateway: 1, incarnation: 1, counter: 1 } };
+            let record = RecordKey {
+                part_key: b"k".to_vec(),
+                attempt: Attempt { gateway: 1, incarnation: 1, counter: 1, birth: TxnId(1) },
+            };
             let core = Core { state: RegisterState::Committed, commit_id: TxnId(id), ..Core::default() };
             let value = Header::decided(1, core).encode();
             [Op::Put { keyspace: Keyspace::Record, key: record::header_key(&record), value }, applied(4, 11)]

@@ -1,5 +1,6 @@
 //! Participants over real stores, in one thread under paused time.
 
+mod collect;
 mod fast;
 mod locks;
 mod one;

@@ -24,6 +24,8 @@ pub const RIGHT: RangeId = RangeId(5);
 pub struct Seam {
     next: AtomicU64,
     pub terminated: Mutex<Vec<RecordKey>>,
+    /// Records elsewhere that are said to need no more questions.
+    pub ended: Mutex<Vec<RecordKey>>,
 }
 
 #[async_trait]
@@ -37,6 +39,10 @@ impl Ids for Seam {
 impl Resolver for Seam {
     async fn terminate(&self, record: RecordKey, _participants: Vec<Vec<u8>>, _acceptors: Vec<Vec<u8>>) {
         self.terminated.lock().push(record);
+    }
+
+    async fn ended(&self, records: Vec<RecordKey>) -> Vec<bool> {
+        records.iter().map(|record| self.ended.lock().contains(record)).collect()
     }
 }
 
@@ -104,7 +110,7 @@ impl World {
 
     /// A transaction that begins now; `counter` is its age too.
     pub fn begin(&self, counter: u64) -> TxnMeta {
-        let attempt = Attempt { gateway: 1, incarnation: 1, counter };
+        let attempt = Attempt { gateway: 1, incarnation: 1, counter, birth: self.read_id() };
         TxnMeta { attempt, start: StartId { read_id: TxnId(counter), first: attempt }, read_id: self.read_id() }
     }
 

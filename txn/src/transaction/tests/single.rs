@@ -255,3 +255,91 @@ async fn a_closed_node_lets_nobody_wait() {
         assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_past_is_read_as_it_was_and_never_the_future() {
+    let world = World::new(1, 1).await;
+    let a = key(0, "a");
+    let first = world.write(&[(&a, "1")]).await.commit_id.unwrap();
+    world.write(&[(&a, "2")]).await;
+    let client = &world.clients[0];
+    let mut past = client.begin_as_of(first).await.unwrap();
+    assert_eq!(past.get(&a, None).await.unwrap(), Some(Bytes::from_static(b"1")));
+    past.put(a.clone(), b"3".to_vec());
+    assert_eq!(past.commit().await, Err(Error::ReadOnly));
+    let newest = client.begin(TxnOptions::default()).await.unwrap().read_id();
+    let future = crate::TxnId(newest.0 + 1);
+    assert_eq!(client.begin_as_of(future).await.unwrap_err(), Error::NotYet { read_id: future, newest });
+    let mut now = client.begin_as_of(newest).await.unwrap();
+    assert_eq!(now.get(&a, None).await.unwrap(), Some(Bytes::from_static(b"2")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn times_are_translated_by_this_leader_and_by_the_next() {
+    let world = World::new(1, 1).await;
+    let client = &world.clients[0];
+    client.retain(Some(std::time::Duration::from_secs(600)));
+    let a = key(0, "a");
+    let mut written = Vec::new();
+    for n in 0..4 {
+        world.runtime.sleep(std::time::Duration::from_secs(7)).await;
+        written.push(world.write(&[(&a, &n.to_string())]).await.commit_id.unwrap());
+        world.runtime.sleep(std::time::Duration::from_secs(1)).await;
+        let at = client.oracle().read_id_at(world.runtime.wall()).await.unwrap().unwrap();
+        assert!(at >= written[n], "what was told is there");
+        let before = client.oracle().read_id_at(world.runtime.wall() - 4_000_000).await.unwrap();
+        assert!(before.is_none_or(|before| before < written[n]), "{before:?} {written:?}");
+    }
+    assert_eq!(client.oracle().read_id_at(1).await.unwrap(), None, "before all that is remembered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_versions_are_collected_but_not_under_an_open_transaction() {
+    let world = World::new(1, 1).await;
+    let client = &world.clients[0];
+    let a = key(0, "a");
+    world.write(&[(&a, "1")]).await;
+    client.retain(Some(std::time::Duration::from_secs(5)));
+    let running = client.clone();
+    let announcing = tokio::spawn(async move { running.run().await });
+    let mut open = client.begin_as_of(world.begin().await.read_id()).await.unwrap();
+    world.write(&[(&a, "2")]).await;
+    let stale = world.begin().await.read_id();
+    world.write(&[(&a, "3")]).await;
+    world.runtime.sleep(std::time::Duration::from_secs(60)).await;
+    assert_eq!(open.get(&a, None).await.unwrap(), Some(Bytes::from_static(b"1")), "it may still be read");
+    drop(open);
+    world.runtime.sleep(std::time::Duration::from_secs(60)).await;
+    let mut past = client.begin_as_of(stale).await.unwrap();
+    assert!(matches!(past.get(&a, None).await, Err(Error::TooOld { .. })));
+    assert_eq!(world.begin().await.get(&a, None).await.unwrap(), Some(Bytes::from_static(b"3")));
+    announcing.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_is_held_shows_and_goes_on() {
+    let world = World::new(1, 1).await;
+    let client = world.clients[0].clone();
+    let (a, b) = (key(0, "a"), key(1, "b"));
+    client.coordinator().brake().pull();
+    let mut txn = world.begin().await;
+    txn.set_commit_protocol(CommitProtocol::ThreePhase);
+    txn.put(a.clone(), b"1".to_vec());
+    txn.put(b.clone(), b"1".to_vec());
+    let attempt = txn.attempt();
+    let committing = tokio::spawn(async move { txn.commit().await.map(|committed| committed.commit_id) });
+    assert_eq!(client.coordinator().brake().held().await, Some(attempt));
+    let shown = client.inspect().await.remove(0).1;
+    assert_eq!(shown.in_doubt.iter().map(|held| held.record.attempt).collect::<Vec<_>>(), [attempt, attempt]);
+    assert!(shown.locks.iter().all(|lock| lock.granted && lock.attempt == Some(attempt) && lock.mode.is_none()));
+    client.coordinator().brake().release();
+    assert!(committing.await.unwrap().unwrap().is_some());
+    world.runtime.sleep(std::time::Duration::from_secs(1)).await;
+    let shown = client.inspect().await.remove(0).1;
+    assert_eq!((shown.in_doubt.len(), shown.locks.len()), (0, 0));
+    assert!(
+        shown.commits.contains(&("three-phase".to_owned(), Some("requested".to_owned()), 1)),
+        "{:?}",
+        shown.commits
+    );
+}
