@@ -3,6 +3,8 @@
 //! ```text
 //!   tests/tidy.rs       the rules of the house: arrows between modules, heads, banned words
 //!   tests/bank.rs       nodes in one process, real time: a bank under crashes and restarts
+//!   tests/models.rs     the commit protocol, every state of it
+//!     models            what a coordinator, a recoverer, a leader may do, over the product's registers
 //!   tests/simulated.rs  the whole cluster in one thread under virtual time, from seeds
 //!     simulation        worlds, networks, disks, faults: how a run is made
 //!     workload          what clients do, and what must hold
@@ -16,6 +18,7 @@
 
 pub mod checker;
 pub mod cluster;
+pub mod models;
 pub mod pitfalls;
 pub mod simulation;
 pub mod tidy;

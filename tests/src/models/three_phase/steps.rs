@@ -1,0 +1,225 @@
+//! What may happen next in three-phase commit.
+
+use super::super::registers::{Answer, Cell, Verdict, ballot};
+use super::{Mutant, Phase, State, ThreePhase};
+use quorate_txn::TxnId;
+use quorate_txn::api::RegisterState;
+use quorate_txn::commit::{Decision, Message, Survey, Value};
+
+/// One step: of a process, or a message that arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A process sends CanCommit or Inquire to all.
+    Start(usize),
+    /// CanCommit arrives at this member, and is taken or refused.
+    CanCommit(usize, bool),
+    /// Inquire of this process arrives at this member.
+    Inquire(usize, usize),
+    /// A process makes its proposal.
+    Decide(usize, Verdict),
+    /// It arrives at this member.
+    Propose(usize, usize),
+    /// The outcome that this process tells arrives at this member.
+    Tell(usize, usize),
+    /// The floor of this member's range rises above the attempt, and what may go there goes.
+    Collect(usize),
+    /// This member's timer rings, where timers decide.
+    Ring(usize),
+}
+
+impl ThreePhase {
+    pub(super) fn enabled(&self, state: &State, actions: &mut Vec<Action>) {
+        for process in 0..self.processes {
+            if state.processes[process].phase == Phase::Idle {
+                actions.push(Action::Start(process));
+            } else {
+                self.enabled_of(state, process, actions);
+            }
+        }
+        let members = 0..self.members();
+        if self.collects {
+            actions.extend(members.clone().filter(|member| self.may_go(state, *member)).map(Action::Collect));
+        }
+        if self.mutant == Mutant::TimersDecide {
+            actions.extend(members.map(Action::Ring));
+        }
+    }
+
+    fn enabled_of(&self, state: &State, process: usize, actions: &mut Vec<Action>) {
+        let own = state.processes[process];
+        for member in 0..self.members() {
+            if process > 0 {
+                actions.push(Action::Inquire(process, member));
+            } else {
+                actions.push(Action::CanCommit(member, true));
+                let unheard = state.columns[member].register.is(RegisterState::None);
+                actions.extend(unheard.then_some(Action::CanCommit(member, false)));
+            }
+            if own.sent != Verdict::Open && (process == 0 || self.surveyed.is_acceptor(member)) {
+                actions.push(Action::Propose(process, member));
+            }
+            if matches!(own.phase, Phase::Done | Phase::Clearing) {
+                actions.push(Action::Tell(process, member));
+            }
+        }
+        if own.phase == Phase::Asking {
+            let proposals = if process == 0 { self.first_proposals(state) } else { self.proposals(state, process) };
+            actions.extend(proposals.into_iter().flatten().map(|verdict| Action::Decide(process, verdict)));
+        }
+    }
+
+    /// The coordinator commits when all have voted, unless a read was overwritten, and may give up at any time.
+    fn first_proposals(&self, state: &State) -> [Option<Verdict>; 2] {
+        let voted = state.answers(0).filter(|cell| cell.is_open()).count();
+        [Some(Verdict::Abort), (voted == self.members()).then_some(Verdict::Commit(1))]
+    }
+
+    fn proposals(&self, state: &State, process: usize) -> [Option<Verdict>; 2] {
+        match self.survey(state, process, |survey| survey.decide()) {
+            Decision::Propose(value) => [Some(value.into()), None],
+            // The recorded reads hold at the fresh ID, or do not.
+            Decision::ProposeIfReadsHold => [Some(Verdict::Commit(process as u8 + 1)), Some(Verdict::Abort)],
+            Decision::Finish(_) | Decision::Wait => [None, None],
+        }
+    }
+
+    fn survey<T>(&self, state: &State, process: usize, ask: impl FnOnce(&Survey<'_>) -> T) -> T {
+        self.surveyed.survey(self.ballot(process), state.answers(process), ask)
+    }
+
+    pub(super) fn act(&self, state: &mut State, action: Action) {
+        match action {
+            Action::Start(process) => state.processes[process].phase = Phase::Asking,
+            Action::CanCommit(member, yes) => self.can_commit(state, member, yes),
+            Action::Inquire(process, member) => {
+                let message = Message::Inquire { ballot: ballot(self.ballot(process)) };
+                self.ask(state, process, member, message);
+            }
+            Action::Decide(process, verdict) => {
+                state.processes[process].sent = verdict;
+                state.enter(process, Phase::Proposing);
+            }
+            Action::Propose(process, member) => {
+                if let Some(value) = state.processes[process].sent.value() {
+                    let message = proposal(self.ballot(process), value);
+                    self.ask(state, process, member, message);
+                }
+            }
+            Action::Tell(process, member) => {
+                let outcome = state.processes[process].done.told().unwrap_or(Message::DoAbort);
+                self.deliver(state, member, outcome);
+            }
+            Action::Collect(member) => self.collect(state, member),
+            Action::Ring(member) => self.ring(state, member),
+        }
+    }
+
+    fn can_commit(&self, state: &mut State, member: usize, yes: bool) {
+        let column = &mut state.columns[member];
+        if column.register.is(RegisterState::None) {
+            if !yes {
+                self.deliver(state, member, Message::Settle);
+            } else {
+                column.register = Cell::vote(0);
+            }
+        }
+        if state.processes[0].phase != Phase::Asking {
+            return;
+        }
+        let register = state.columns[member].register;
+        if register.is_open() {
+            state.columns[member].answers[0] = Cell::vote(0);
+        } else if register.is(RegisterState::Aborted) {
+            state.finish(0, Verdict::Abort);
+        }
+    }
+
+    /// A message that is answered: the process concludes as soon as it can.
+    fn ask(&self, state: &mut State, process: usize, member: usize, message: Message) {
+        let answer = self.deliver(state, member, message);
+        match (state.processes[process].phase, answer) {
+            (Phase::Asking, Answer::Register(cell)) if process > 0 => {
+                state.columns[member].answers[process] = cell;
+                if let Decision::Finish(value) = self.survey(state, process, |survey| survey.decide()) {
+                    state.finish(process, value.into());
+                }
+            }
+            (Phase::Asking, Answer::TooOld) if self.mutant == Mutant::TooOldTold => {
+                state.finish(process, Verdict::Abort);
+            }
+            (Phase::Asking, Answer::TooOld) => state.enter(process, Phase::Clearing),
+            (Phase::Proposing, Answer::Register(cell)) => self.proposed(state, process, member, cell),
+            _ => {}
+        }
+    }
+
+    /// An answer to a proposal. Refusals are forgotten: they lead nowhere.
+    fn proposed(&self, state: &mut State, process: usize, member: usize, cell: Cell) {
+        let Some(value) = state.processes[process].sent.value() else { return };
+        if !cell.is_decided() && cell.accepted() != Some(self.ballot(process)) {
+            return;
+        }
+        state.columns[member].answers[process] = cell;
+        let known =
+            self.survey(state, process, |survey| survey.outcome().or_else(|| survey.accepted(value).then_some(value)));
+        if let Some(value) = known {
+            state.finish(process, value.into());
+        }
+    }
+
+    fn deliver(&self, state: &mut State, member: usize, message: Message) -> Answer {
+        let answer = state.columns[member].register.take(message);
+        match answer {
+            Answer::Register(cell) => state.history.note(cell.verdict()),
+            Answer::Corrupt => state.history.torn = true,
+            Answer::TooOld => {}
+        }
+        answer
+    }
+
+    /// Whether the floor may make a register OLD: nothing is there, or everybody knows the outcome.
+    fn may_go(&self, state: &State, member: usize) -> bool {
+        let register = state.columns[member].register;
+        let heard = || self.registers(state).all(|register| register == Cell::OLD || register.is_decided());
+        register.is(RegisterState::None)
+            || register.is_decided() && (self.mutant == Mutant::CollectedUnheard || heard())
+    }
+
+    fn collect(&self, state: &mut State, member: usize) {
+        let register = &mut state.columns[member].register;
+        let kept = self.mutant == Mutant::CollectedAboveFloor && register.is_decided();
+        *register = if kept { Cell::default() } else { Cell::OLD };
+    }
+
+    fn ring(&self, state: &mut State, member: usize) {
+        let register = state.columns[member].register;
+        match register.state() {
+            Some(RegisterState::Prepared) => self.deliver(state, member, Message::DoAbort),
+            Some(RegisterState::PreCommit) => {
+                let commit_id = TxnId(register.commit_id().into());
+                self.deliver(state, member, Message::DoCommit { commit_id })
+            }
+            _ => return,
+        };
+    }
+
+    fn registers(&self, state: &State) -> impl Iterator<Item = Cell> {
+        state.columns[..self.members()].iter().map(|column| column.register)
+    }
+
+    pub(super) fn all_old(&self, state: &State) -> bool {
+        self.registers(state).all(|register| register == Cell::OLD)
+    }
+
+    pub(super) fn nobody_is_unheard(&self, state: &State) -> bool {
+        self.registers(state).all(|register| !register.is(RegisterState::None))
+    }
+}
+
+fn proposal(number: u8, value: Value) -> Message {
+    let ballot = ballot(number);
+    match value {
+        Value::Commit(commit_id) => Message::PreCommit { ballot, commit_id },
+        Value::Abort => Message::PreAbort { ballot },
+    }
+}

@@ -1,0 +1,172 @@
+//! The models of the commit protocol hold in every state within their bounds, and a rule left out is missed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test stops at the first surprise"
+)]
+
+use quorate_tests::models::fast::{self, Fast};
+use quorate_tests::models::leases::{self, Change, Leases};
+use quorate_tests::models::three_phase::{self, ThreePhase};
+use stateright::{Checker, Expectation, HasDiscoveries, Model, Path};
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::hash::Hash;
+
+/// Cores of a small machine.
+const THREADS: usize = 2;
+
+/// Visits every state: nothing is violated, and what should be possible is.
+fn holds<M>(name: &str, model: M)
+where
+    M: Model<State: Clone + Debug + Hash + PartialEq + Send + Sync, Action: Clone + Debug + PartialEq>,
+    M: Send + Sync + 'static,
+{
+    let checker = model.checker().threads(THREADS).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    println!("{name}: {} states, depth {}", checker.unique_state_count(), checker.max_depth());
+    for property in checker.model().properties() {
+        match (property.expectation, checker.discovery(property.name)) {
+            (Expectation::Sometimes, None) => panic!("{name}: never: {}", property.name),
+            (Expectation::Sometimes, Some(_)) | (_, None) => {}
+            (_, Some(path)) => panic!("{name}: not so: {}: {:#?}", property.name, path.into_vec()),
+        }
+    }
+}
+
+/// Finds a state in which `property` is violated, with the fewest steps.
+fn violates<M>(name: &str, property: &'static str, model: M)
+where
+    M: Model<State: Clone + Debug + Hash + PartialEq + Send + Sync, Action: Clone + Debug + PartialEq>,
+    M: Clone + Send + Sync + 'static,
+{
+    let search = |below: Option<usize>| {
+        let found = HasDiscoveries::AnyOf(BTreeSet::from([property]));
+        let checker = model.clone().checker().threads(THREADS).finish_when(found);
+        let checker = match below {
+            Some(steps) => checker.target_max_depth(steps + 1),
+            None => checker,
+        };
+        checker.spawn_bfs().join().discovery(property).map(Path::into_actions)
+    };
+    let mut shortest = search(None).unwrap_or_else(|| panic!("{name} does not violate: {property}"));
+    while let Some(shorter) = search(Some(shortest.len())) {
+        shortest = shorter;
+    }
+    println!("{name}: {} steps: {shortest:?}", shortest.len());
+}
+
+mod three_phase_commit {
+    use super::*;
+    use three_phase::Mutant;
+
+    const ONE_OUTCOME: &str = "one outcome";
+
+    fn finds(model: ThreePhase, mutants: &[Mutant]) {
+        for &mutant in mutants {
+            violates(&format!("{mutant:?}"), ONE_OUTCOME, model.clone().without(mutant));
+        }
+    }
+
+    #[test]
+    fn holds_for_two_participants() {
+        holds("two participants", ThreePhase::new(2, 2).collecting());
+    }
+
+    #[test]
+    fn holds_for_two_participants_and_an_arbiter() {
+        holds("two participants and an arbiter", ThreePhase::new(2, 2).arbitrated());
+    }
+
+    #[test]
+    fn holds_for_three_participants() {
+        holds("three participants", ThreePhase::new(3, 2).collecting());
+    }
+
+    #[test]
+    fn holds_for_four_participants() {
+        holds("four participants", ThreePhase::new(4, 2));
+    }
+
+    #[test]
+    fn needs_its_quorums_ballots_and_fences() {
+        let rules = [Mutant::TimersDecide, Mutant::FenceIgnored, Mutant::NoQuorum, Mutant::BallotShared];
+        finds(ThreePhase::new(3, 2), &rules);
+    }
+
+    #[test]
+    fn needs_the_vote_of_the_arbiter() {
+        let model = ThreePhase::new(2, 2).arbitrated().without(Mutant::ArbiterUnasked);
+        violates("no arbiter", "a commit is proposed after every vote", model.clone());
+        violates("no arbiter", ONE_OUTCOME, model);
+    }
+
+    #[test]
+    fn keeps_registers_until_all_have_heard_and_the_floor_has_passed() {
+        let rules = [Mutant::CollectedUnheard, Mutant::CollectedAboveFloor, Mutant::TooOldTold];
+        finds(ThreePhase::new(2, 2).collecting(), &rules);
+    }
+}
+
+mod one_round {
+    use super::*;
+    use fast::Mutant;
+
+    #[test]
+    fn holds_for_one_attempt_and_two() {
+        holds("two participants, one attempt", Fast::new(2, 1));
+        holds("two participants, two attempts", Fast::new(2, 2));
+        holds("three participants, two attempts", Fast::new(3, 2));
+    }
+
+    #[test]
+    fn is_decided_by_all_registers_together() {
+        for mutant in [Mutant::AbortedUnasked, Mutant::DecidedWithoutAll, Mutant::CollectedUnheard] {
+            violates(&format!("{mutant:?}"), "one outcome", Fast::new(2, 1).without(mutant));
+        }
+    }
+
+    #[test]
+    fn applies_a_transaction_once() {
+        for mutant in [Mutant::CollectedAboveFloor, Mutant::TooOldTold, Mutant::RefusedUnconfirmed] {
+            violates(&format!("{mutant:?}"), "applied once", Fast::new(2, 2).without(mutant));
+        }
+    }
+}
+
+mod id_leases {
+    use super::*;
+    use leases::Mutant;
+
+    fn finds(change: Change, mutants: &[Mutant]) {
+        for &mutant in mutants {
+            violates(&format!("{mutant:?}"), "no read misses a write", Leases::new(change).without(mutant));
+        }
+    }
+
+    #[test]
+    fn hold_among_fixed_voters() {
+        holds("fixed voters", Leases::new(Change::Nothing));
+        finds(Change::Nothing, &[Mutant::GrantsIgnored]);
+    }
+
+    #[test]
+    fn hold_over_a_split() {
+        holds("split", Leases::new(Change::Split));
+        finds(Change::Split, &[Mutant::FloorNotOverSplit, Mutant::BoundOverSplit]);
+    }
+
+    #[test]
+    fn hold_when_voters_go() {
+        holds("fewer voters", Leases::new(Change::Shrink));
+        finds(Change::Shrink, &[Mutant::FloorNotInLog]);
+    }
+
+    #[test]
+    fn hold_when_voters_come() {
+        holds("more voters", Leases::new(Change::Grow));
+        finds(Change::Grow, &[Mutant::BoundOverChange, Mutant::GrantOverChange]);
+    }
+}
