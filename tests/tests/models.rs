@@ -11,7 +11,7 @@
 use quorate_tests::models::fast::{self, Fast};
 use quorate_tests::models::leases::{self, Change, Leases};
 use quorate_tests::models::three_phase::{self, ThreePhase};
-use stateright::{Checker, Expectation, HasDiscoveries, Model, Path};
+use stateright::{Checker, Expectation, HasDiscoveries, Model};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -36,26 +36,18 @@ where
     }
 }
 
-/// Finds a state in which `property` is violated, with the fewest steps.
-fn violates<M>(name: &str, property: &'static str, model: M)
+/// Finds a state in which `property` is violated, no sooner than after so many steps.
+fn violates<M>(name: &str, property: &'static str, steps: usize, model: M)
 where
     M: Model<State: Clone + Debug + Hash + PartialEq + Send + Sync, Action: Clone + Debug + PartialEq>,
-    M: Clone + Send + Sync + 'static,
+    M: Send + Sync + 'static,
 {
-    let search = |below: Option<usize>| {
-        let found = HasDiscoveries::AnyOf(BTreeSet::from([property]));
-        let checker = model.clone().checker().threads(THREADS).finish_when(found);
-        let checker = match below {
-            Some(steps) => checker.target_max_depth(steps + 1),
-            None => checker,
-        };
-        checker.spawn_bfs().join().discovery(property).map(Path::into_actions)
-    };
-    let mut shortest = search(None).unwrap_or_else(|| panic!("{name} does not violate: {property}"));
-    while let Some(shorter) = search(Some(shortest.len())) {
-        shortest = shorter;
-    }
-    println!("{name}: {} steps: {shortest:?}", shortest.len());
+    let found = HasDiscoveries::AnyOf(BTreeSet::from([property]));
+    let checker = model.checker().threads(THREADS).target_max_depth(steps + 2).finish_when(found).spawn_bfs().join();
+    let path = checker.discovery(property).unwrap_or_else(|| panic!("{name} does not violate: {property}"));
+    let actions = path.into_actions();
+    println!("{name}: {} steps: {actions:?}", actions.len());
+    assert_eq!(actions.len(), steps, "{name}");
 }
 
 mod three_phase_commit {
@@ -64,20 +56,21 @@ mod three_phase_commit {
 
     const ONE_OUTCOME: &str = "one outcome";
 
-    fn finds(model: ThreePhase, mutants: &[Mutant]) {
-        for &mutant in mutants {
-            violates(&format!("{mutant:?}"), ONE_OUTCOME, model.clone().without(mutant));
+    fn finds(model: &ThreePhase, mutants: &[(Mutant, usize)]) {
+        for &(mutant, steps) in mutants {
+            violates(&format!("{mutant:?}"), ONE_OUTCOME, steps, model.clone().without(mutant));
         }
     }
 
     #[test]
     fn holds_for_two_participants() {
         holds("two participants", ThreePhase::new(2, 2).collecting());
+        holds("two participants, three terminators", ThreePhase::new(2, 3));
     }
 
     #[test]
     fn holds_for_two_participants_and_an_arbiter() {
-        holds("two participants and an arbiter", ThreePhase::new(2, 2).arbitrated());
+        holds("two participants and an arbiter", ThreePhase::new(2, 2).arbitrated().collecting());
     }
 
     #[test]
@@ -92,21 +85,22 @@ mod three_phase_commit {
 
     #[test]
     fn needs_its_quorums_ballots_and_fences() {
-        let rules = [Mutant::TimersDecide, Mutant::FenceIgnored, Mutant::NoQuorum, Mutant::BallotShared];
-        finds(ThreePhase::new(3, 2), &rules);
+        let rules =
+            [(Mutant::TimersDecide, 8), (Mutant::FenceIgnored, 13), (Mutant::NoQuorum, 9), (Mutant::BallotShared, 18)];
+        finds(&ThreePhase::new(3, 2), &rules);
     }
 
     #[test]
     fn needs_the_vote_of_the_arbiter() {
         let model = ThreePhase::new(2, 2).arbitrated().without(Mutant::ArbiterUnasked);
-        violates("no arbiter", "a commit is proposed after every vote", model.clone());
-        violates("no arbiter", ONE_OUTCOME, model);
+        violates("ArbiterUnasked", "a commit is proposed after every vote", 7, model.clone());
+        violates("ArbiterUnasked", ONE_OUTCOME, 10, model);
     }
 
     #[test]
     fn keeps_registers_until_all_have_heard_and_the_floor_has_passed() {
-        let rules = [Mutant::CollectedUnheard, Mutant::CollectedAboveFloor, Mutant::TooOldTold];
-        finds(ThreePhase::new(2, 2).collecting(), &rules);
+        let rules = [(Mutant::CollectedUnheard, 11), (Mutant::CollectedAboveFloor, 10), (Mutant::TooOldTold, 11)];
+        finds(&ThreePhase::new(2, 2).collecting(), &rules);
     }
 }
 
@@ -123,15 +117,17 @@ mod one_round {
 
     #[test]
     fn is_decided_by_all_registers_together() {
-        for mutant in [Mutant::AbortedUnasked, Mutant::DecidedWithoutAll, Mutant::CollectedUnheard] {
-            violates(&format!("{mutant:?}"), "one outcome", Fast::new(2, 1).without(mutant));
+        let rules = [(Mutant::AbortedUnasked, 4), (Mutant::DecidedWithoutAll, 5), (Mutant::CollectedUnheard, 8)];
+        for (mutant, steps) in rules {
+            violates(&format!("{mutant:?}"), "one outcome", steps, Fast::new(2, 1).without(mutant));
         }
     }
 
     #[test]
     fn applies_a_transaction_once() {
-        for mutant in [Mutant::CollectedAboveFloor, Mutant::TooOldTold, Mutant::RefusedUnconfirmed] {
-            violates(&format!("{mutant:?}"), "applied once", Fast::new(2, 2).without(mutant));
+        let rules = [(Mutant::CollectedAboveFloor, 13), (Mutant::TooOldTold, 14), (Mutant::RefusedUnconfirmed, 11)];
+        for (mutant, steps) in rules {
+            violates(&format!("{mutant:?}"), "applied once", steps, Fast::new(2, 2).without(mutant));
         }
     }
 }
@@ -140,33 +136,34 @@ mod id_leases {
     use super::*;
     use leases::Mutant;
 
-    fn finds(change: Change, mutants: &[Mutant]) {
-        for &mutant in mutants {
-            violates(&format!("{mutant:?}"), "no read misses a write", Leases::new(change).without(mutant));
-        }
+    fn finds(change: Change, mutant: Mutant, steps: usize) {
+        let model = Leases::new(change).without(mutant);
+        violates(&format!("{mutant:?}"), "no read misses a write", steps, model);
     }
 
     #[test]
     fn hold_among_fixed_voters() {
         holds("fixed voters", Leases::new(Change::Nothing));
-        finds(Change::Nothing, &[Mutant::GrantsIgnored]);
+        finds(Change::Nothing, Mutant::GrantsIgnored, 7);
     }
 
     #[test]
     fn hold_over_a_split() {
         holds("split", Leases::new(Change::Split));
-        finds(Change::Split, &[Mutant::FloorNotOverSplit, Mutant::BoundOverSplit]);
+        finds(Change::Split, Mutant::FloorNotOverSplit, 12);
+        finds(Change::Split, Mutant::BoundOverSplit, 12);
     }
 
     #[test]
     fn hold_when_voters_go() {
         holds("fewer voters", Leases::new(Change::Shrink));
-        finds(Change::Shrink, &[Mutant::FloorNotInLog]);
+        finds(Change::Shrink, Mutant::FloorNotInLog, 11);
     }
 
     #[test]
     fn hold_when_voters_come() {
         holds("more voters", Leases::new(Change::Grow));
-        finds(Change::Grow, &[Mutant::BoundOverChange, Mutant::GrantOverChange]);
+        finds(Change::Grow, Mutant::BoundOverChange, 11);
+        finds(Change::Grow, Mutant::GrantOverChange, 12);
     }
 }

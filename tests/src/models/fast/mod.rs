@@ -108,6 +108,7 @@ impl Model for Fast {
             Property::always("applied once", |_, state: &State| {
                 state.attempts.iter().filter(|attempt| attempt.history.committed != 0).count() <= 1
             }),
+            Property::always("a recovery that reaches all ends it", Fast::recovery_ends),
             Property::sometimes("the gateway commits", |_, state: &State| state.told(0, GATEWAY, Verdict::Commit(1))),
             Property::sometimes("a recoverer commits what the gateway was not told", |_, state: &State| {
                 state.told(0, RECOVERER, Verdict::Commit(1)) && !state.told(0, GATEWAY, Verdict::Commit(1))

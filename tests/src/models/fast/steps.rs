@@ -191,4 +191,22 @@ impl Fast {
     pub(super) fn all_old(&self, state: &State) -> bool {
         self.registers(state, 0).all(|register| register == Cell::OLD)
     }
+
+    /// A recoverer that has not begun would end any attempt now.
+    pub(super) fn recovery_ends(&self, state: &State) -> bool {
+        (0..self.attempts).all(|attempt| {
+            let [gateway, recoverer] = state.attempts[attempt].phases;
+            gateway == Phase::Idle || recoverer != Phase::Idle || self.ends(state.clone(), attempt)
+        })
+    }
+
+    fn ends(&self, mut state: State, attempt: usize) -> bool {
+        self.act(&mut state, Action::Recover(attempt));
+        for member in 0..self.participants {
+            if state.attempts[attempt].phases[RECOVERER] == Phase::Inquiring {
+                self.act(&mut state, Action::Inquire(attempt, RECOVERER, member));
+            }
+        }
+        state.attempts[attempt].phases[RECOVERER] != Phase::Inquiring
+    }
 }

@@ -95,10 +95,10 @@ impl Leases {
     /// A range to which this happens.
     pub fn new(change: Change) -> Leases {
         let (ids, terms, entries) = match change {
-            Change::Nothing => (2, [3, 0], 4),
+            Change::Nothing => (3, [3, 0], 4),
             Change::Split => (2, [2, 2], 3),
             Change::Shrink => (2, [3, 0], 5),
-            Change::Grow => (2, [2, 0], 5),
+            Change::Grow => (2, [3, 0], 5),
         };
         Leases { change, ids, terms, entries, mutant: Mutant::None }
     }

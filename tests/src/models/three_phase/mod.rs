@@ -14,6 +14,7 @@
 //! Bounds: a ballot per terminator (one that tries again is one more terminator); commit IDs are 1 and ballot + 1, for only their being different matters.
 //! Members of one kind are alike: states that differ by their order count once.
 
+mod claims;
 mod state;
 mod steps;
 
@@ -141,9 +142,9 @@ impl Model for ThreePhase {
     fn properties(&self) -> Vec<Property<ThreePhase>> {
         let mut properties = vec![
             Property::always("one outcome", |_, state: &State| !state.history.torn),
-            Property::always("a commit is proposed after every vote", |model: &ThreePhase, state: &State| {
-                state.processes.iter().all(|process| !process.sent.is_commit()) || model.nobody_is_unheard(state)
-            }),
+            Property::always("a commit lies in a quorum", ThreePhase::commit_lies_in_a_quorum),
+            Property::always("a commit is proposed after every vote", ThreePhase::commit_is_voted),
+            Property::always("one more recovery ends it", ThreePhase::recovery_ends),
             Property::sometimes("the coordinator commits", |_, state: &State| state.concluded(0, Verdict::Commit(1))),
             Property::sometimes("a terminator commits at its own ID", |_, state: &State| {
                 state.concluded(2, Verdict::Commit(3)) && !state.processes[0].sent.is_commit()
@@ -152,14 +153,11 @@ impl Model for ThreePhase {
                 state.concluded(2, Verdict::Commit(1)) && state.processes[0].done == Verdict::Open
             }),
             Property::sometimes("a terminator aborts what all have voted for", |_, state: &State| {
-                state.processes[1].sent == Verdict::Abort && state.processes[0].sent.is_commit()
+                ThreePhase::overtaken(state)
             }),
         ];
         if self.collects {
-            properties
-                .push(Property::sometimes("a commit is collected everywhere", |model: &ThreePhase, state: &State| {
-                    state.history.committed != 0 && model.all_old(state)
-                }));
+            properties.push(Property::sometimes("a commit is collected everywhere", ThreePhase::is_over));
         }
         properties
     }

@@ -74,7 +74,7 @@ impl ThreePhase {
         [Some(Verdict::Abort), (voted == self.members()).then_some(Verdict::Commit(1))]
     }
 
-    fn proposals(&self, state: &State, process: usize) -> [Option<Verdict>; 2] {
+    pub(super) fn proposals(&self, state: &State, process: usize) -> [Option<Verdict>; 2] {
         match self.survey(state, process, |survey| survey.decide()) {
             Decision::Propose(value) => [Some(value.into()), None],
             // The recorded reads hold at the fresh ID, or do not.
@@ -203,16 +203,8 @@ impl ThreePhase {
         };
     }
 
-    fn registers(&self, state: &State) -> impl Iterator<Item = Cell> {
+    pub(super) fn registers(&self, state: &State) -> impl Iterator<Item = Cell> {
         state.columns[..self.members()].iter().map(|column| column.register)
-    }
-
-    pub(super) fn all_old(&self, state: &State) -> bool {
-        self.registers(state).all(|register| register == Cell::OLD)
-    }
-
-    pub(super) fn nobody_is_unheard(&self, state: &State) -> bool {
-        self.registers(state).all(|register| !register.is(RegisterState::None))
     }
 }
 
