@@ -42,8 +42,9 @@ where
     M: Model<State: Clone + Debug + Hash + PartialEq + Send + Sync, Action: Clone + Debug + PartialEq>,
     M: Send + Sync + 'static,
 {
+    // Alone, a thread searches strictly by depth.
     let found = HasDiscoveries::AnyOf(BTreeSet::from([property]));
-    let checker = model.checker().threads(THREADS).target_max_depth(steps + 2).finish_when(found).spawn_bfs().join();
+    let checker = model.checker().threads(1).target_max_depth(steps + 2).finish_when(found).spawn_bfs().join();
     let path = checker.discovery(property).unwrap_or_else(|| panic!("{name} does not violate: {property}"));
     let actions = path.into_actions();
     println!("{name}: {} steps: {actions:?}", actions.len());
@@ -64,18 +65,18 @@ mod three_phase_commit {
 
     #[test]
     fn holds_for_two_participants() {
-        holds("two participants", ThreePhase::new(2, 2).collecting());
+        holds("two participants", ThreePhase::new(2, 2));
         holds("two participants, three terminators", ThreePhase::new(2, 3));
     }
 
     #[test]
     fn holds_for_two_participants_and_an_arbiter() {
-        holds("two participants and an arbiter", ThreePhase::new(2, 2).arbitrated().collecting());
+        holds("two participants and an arbiter", ThreePhase::new(2, 2).arbitrated());
     }
 
     #[test]
     fn holds_for_three_participants() {
-        holds("three participants", ThreePhase::new(3, 2).collecting());
+        holds("three participants", ThreePhase::new(3, 2));
     }
 
     #[test]
@@ -99,8 +100,13 @@ mod three_phase_commit {
 
     #[test]
     fn keeps_registers_until_all_have_heard_and_the_floor_has_passed() {
-        let rules = [(Mutant::CollectedUnheard, 11), (Mutant::CollectedAboveFloor, 10), (Mutant::TooOldTold, 11)];
-        finds(&ThreePhase::new(2, 2).collecting(), &rules);
+        let rules = [
+            (Mutant::CollectedUnheard, 11),
+            (Mutant::CollectedAboveFloor, 10),
+            (Mutant::AbortedBelowFloor, 12),
+            (Mutant::TooOldTold, 11),
+        ];
+        finds(&ThreePhase::new(2, 2), &rules);
     }
 }
 
@@ -145,6 +151,7 @@ mod id_leases {
     fn hold_among_fixed_voters() {
         holds("fixed voters", Leases::new(Change::Nothing));
         finds(Change::Nothing, Mutant::GrantsIgnored, 7);
+        finds(Change::Nothing, Mutant::NoFreshId, 6);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   registers     one attempt's registers: the product's `step` and `Survey`, in two bytes each
-//!   three_phase   a coordinator and two terminators over two to four participants, with or without an arbiter
+//!   three_phase   a coordinator and its terminators over two to four participants, with or without an arbiter
 //!   fast          one round, a gateway that tries a second attempt, a recoverer, registers that are collected
 //!   leases        promises up to a granted ID: leaders, grants, floors, a split, a change of voters
 //! ```
@@ -10,12 +10,12 @@
 //! queue: a message that was sent may arrive at any time, any number of times or never, and what has been sent follows
 //! from what its sender has reached. A process that died is one that takes no step any more.
 //!
-//! Each model takes a mutant, a rule of the protocol left out; tests check that the search finds what it breaks. Where the
-//! product has the same bug to plant ([`quorate_storage::mutation`]), the mutant plants it, so that it is the product's
-//! own line that is missed.
+//! Each model takes a mutant, a rule of the protocol left out; tests check that the search finds what it breaks. Where
+//! the product has the same bug to plant ([`quorate_storage::mutation`]), the mutant plants it, so that it is the
+//! product's own line that is missed.
 //!
-//! Two chapters reach beyond the product. It collects no register yet, has no arbiter, and asks a quorum for every read
-//! instead of leasing IDs: what they say is what such code would have to keep to.
+//! The models reach beyond the product in three places: it collects no register yet, has no arbiter, and asks a quorum
+//! for every read instead of leasing IDs. What is found there is what such code will have to keep to.
 
 pub mod fast;
 pub mod leases;

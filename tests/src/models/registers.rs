@@ -246,8 +246,8 @@ pub struct Members {
 }
 
 impl Members {
-    /// So many members, of whom the product chooses the deciding ones. The first `voters` are those whose votes recovery
-    /// looks for.
+    /// So many members, of whom the product chooses the deciding ones. The first `voters` are those whose votes
+    /// recovery looks for.
     pub fn new(members: usize, voters: usize) -> Members {
         let mut participants: Vec<Vec<u8>> = (0..members).map(key).collect();
         let acceptors = choose_acceptors(&participants);

@@ -7,12 +7,12 @@
 //!   recoverer   Inquire ─► Survey::decide ─► DoCommit / DoAbort
 //!   range       promises a reader an ID above C=1 · changes its leader · its attempt floor makes registers OLD
 //! ```
-//! A promise refuses attempt 1 for ever once the leadership that gave it was confirmed after it. Until then it is held in
-//! the memory of a leader and goes with it, and a copy of the same prepare might be taken. Attempt 2 writes the same keys,
-//! so it is laid only where attempt 1 holds nothing.
+//! A promise refuses attempt 1 for ever once the leadership that gave it was confirmed after it. Until then it is held
+//! in the memory of a leader and goes with it, and a copy of the same prepare might be taken. Attempt 2 writes the same
+//! keys, so it is laid only where attempt 1 holds nothing.
 //!
-//! TooOld tells nothing: the attempt may have been committed and collected. Whoever is told so has the rest aborted, which
-//! harms nobody (a register is collected after all are decided), and leaves the client without an answer.
+//! TooOld tells nothing: the attempt may have been committed and collected. Whoever is told so has the rest aborted,
+//! which harms nobody (a register is collected after all are decided), and leaves the client without an answer.
 //!
 //! Bounds: two attempts, one recoverer each. Members are alike: states that differ by their order count once.
 

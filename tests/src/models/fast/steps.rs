@@ -173,8 +173,8 @@ impl Fast {
         }
     }
 
-    /// Whether the floor may make a register OLD: nothing is there, or everybody knows the outcome. A floor above attempt
-    /// 2 is above attempt 1.
+    /// Whether the floor may make a register OLD: nothing is there, or everybody knows the outcome. A floor above
+    /// attempt 2 is above attempt 1.
     fn may_go(&self, state: &State, attempt: usize, member: usize) -> bool {
         let registers = state.columns[member].registers;
         let register = registers[attempt];

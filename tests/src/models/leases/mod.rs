@@ -8,9 +8,9 @@
 //!   read at S <= E     served; so is one at S > E after a quorum confirmed the term. No later write here at C <= S
 //!   write at C         taken if C > floor and above all that was read here
 //! ```
-//! A deposed leader that does not know it goes on reading at S <= E, rightly: whoever was elected after it has a floor of
-//! E at least. Clocks take no part. The question is what happens to that floor when the range is split, whose right half
-//! is a group of fresh voters, and when the voters change.
+//! A deposed leader that does not know it goes on reading at S <= E, rightly: whoever was elected after it has a floor
+//! of E at least. Clocks take no part. The question is what happens to that floor when the range is split, whose right
+//! half is a group of fresh voters, and when the voters change.
 //!
 //! ```text
 //!   split or change of voters:   nothing is served from its proposal until it is applied; E := 0 then, and what was
@@ -18,13 +18,13 @@
 //!   right half                   inherits the floor of the log
 //!   voters                       joint: {A B C} ─► majorities of both ─► {B}, or {A} ─► ... ─► {A B C}
 //! ```
-//! One key is read and written: that of the right half, if there is a split. Raft is modelled with its logs: an election
-//! takes the votes of a smallest quorum at once, a leader copies its log to one follower at a time and hears of it or not. A
-//! smallest quorum is a leader and at most one more, so that what it hears, and is granted, is known by one answer. As in
-//! raft-rs, a configuration counts once it is applied.
+//! One key is read and written: that of the right half, if there is a split. Raft is modelled with its logs: an
+//! election takes the votes of a smallest quorum at once, a leader copies its log to one follower at a time and hears
+//! of it or not. A smallest quorum is a leader and at most one more, so that what it hears, and is granted, is known by
+//! one answer. As in raft-rs, a configuration counts once it is applied.
 //!
-//! A leader need not have the oracle advanced above its floor: it refuses until the IDs get there. So what is found here
-//! does not rest on the oracle's help.
+//! A leader need not have the oracle advanced above its floor: it refuses until the IDs get there. So what is found
+//! here does not rest on the oracle's help.
 //!
 //! Bounds: three nodes; a few IDs, terms and log entries. Nodes that are alike count once.
 
@@ -66,6 +66,8 @@ pub enum Mutant {
     None,
     /// A new leader does not look at what its voters granted.
     GrantsIgnored,
+    /// A new leader takes no fresh ID of the oracle for its floor: reads that a quorum confirmed are not in any grant.
+    NoFreshId,
     /// The right half does not inherit the floor.
     FloorNotOverSplit,
     /// The floor stays in the leader's memory, out of the log.

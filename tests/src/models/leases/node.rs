@@ -144,8 +144,8 @@ impl Node {
         }
     }
 
-    /// Forgets what can make no difference any more: grants below what every later leader's log says, how far a follower
-    /// is between changes, and what a leader holds for a key that `moved` away.
+    /// Forgets what can make no difference any more: grants below what every later leader's log says, how far a
+    /// follower is between changes, and what a leader holds for a key that `moved` away.
     pub fn forget(&mut self, moved: bool) {
         if self.granted <= Node::floor(self.done()) {
             self.granted = 0;

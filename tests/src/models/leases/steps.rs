@@ -39,8 +39,8 @@ impl Leases {
         if state.next <= self.ids {
             actions.push(Action::Allocate);
         }
-        let groups = if self.change == Change::Split { WHOLE..RIGHT + 1 } else { WHOLE..WHOLE + 1 };
-        for group in groups {
+        let last = if self.change == Change::Split { RIGHT } else { WHOLE };
+        for group in WHOLE..=last {
             for n in 0..NODES {
                 let mut steps = Vec::new();
                 self.elections(state, group, n, &mut steps);
@@ -205,7 +205,7 @@ impl Leases {
         let fresh = state.next - 1;
         let node = &mut state.groups[group][n];
         state.committed |= Node::writes(node.done());
-        if !began {
+        if !began && self.mutant != Mutant::NoFreshId {
             node.lead.floor = node.lead.floor.max(fresh);
         }
         if !self.is_voter(self.configuration(node), n) {
@@ -230,8 +230,11 @@ impl Leases {
             nodes[voter].enter(term);
             nodes[voter].granted = nodes[voter].granted.max(bound);
         }
-        let lead = &mut nodes[n].lead;
-        *(if self.mutant == Mutant::GrantOverChange { &mut lead.late } else { &mut lead.bound }) = bound;
+        if self.mutant == Mutant::GrantOverChange {
+            nodes[n].lead.late = bound;
+        } else {
+            nodes[n].lead.bound = bound;
+        }
     }
 
     /// From here on nothing is served until the change is applied.

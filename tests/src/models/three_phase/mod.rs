@@ -4,15 +4,18 @@
 //!   coordinator (ballot 0)     CanCommit ─► all voted yes ─► PreCommit(0, C=1) ─► quorum ─► told, DoCommit
 //!                                     │                 └──► PreAbort(0) ───────► quorum ─► told, DoAbort
 //!                                     └─ a NO: told, DoAbort
-//!   terminators (ballots 1 ..) Inquire(b) ─► Survey::decide ─► PreCommit(b, C=b+1) / PreAbort(b) ─► quorum ─► told, Do...
+//!   terminators (ballots 1 ..) Inquire(b) ─► Survey::decide ─► PreCommit(b, C=b+1) / PreAbort(b) ─► quorum ─► told
 //!   range                      attempt floor: a register that is NONE, or decided at all of them, becomes OLD
 //! ```
-//! The coordinator gives up early too (PreAbort before all have voted): the product inquires instead, the protocol allows
-//! both. Two participants decide together; three or four by the majority of three; two with an arbiter by the majority
-//! of the three. An arbiter is a group without keys that the same CanCommit prepares.
+//! The coordinator gives up early too (PreAbort before all have voted): the product inquires instead, the protocol
+//! allows both. Two participants decide together; three or four by the majority of three; two with an arbiter by the
+//! majority of the three. An arbiter is a group without keys that the same CanCommit prepares.
 //!
-//! Bounds: a ballot per terminator (one that tries again is one more terminator); commit IDs are 1 and ballot + 1, for only their being different matters.
-//! Members of one kind are alike: states that differ by their order count once.
+//! Who is answered TooOld has the rest aborted, and tells the client nothing: the attempt may have been committed and
+//! collected everywhere.
+//!
+//! Bounds: a ballot per terminator (one that tries again is one more terminator); commit IDs are 1 and ballot + 1, for
+//! only their being different matters. Members of one kind are alike: states that differ by their order count once.
 
 mod claims;
 mod state;
@@ -49,6 +52,8 @@ pub enum Mutant {
     CollectedUnheard,
     /// A decided register is collected and the floor is not above its attempt.
     CollectedAboveFloor,
+    /// DoAbort is taken below the floor too, where Inquire is not.
+    AbortedBelowFloor,
     /// Who is answered TooOld tells the client that the attempt was aborted.
     TooOldTold,
 }
@@ -69,7 +74,6 @@ impl Mutant {
 pub struct ThreePhase {
     participants: usize,
     arbiter: bool,
-    collects: bool,
     processes: usize,
     mutant: Mutant,
     surveyed: Members,
@@ -79,17 +83,12 @@ impl ThreePhase {
     /// Two to four participants, and terminators of whom there are two or three.
     pub fn new(participants: usize, terminators: usize) -> ThreePhase {
         let (processes, surveyed) = (terminators + 1, Members::new(participants, participants));
-        ThreePhase { participants, arbiter: false, collects: false, processes, mutant: Mutant::None, surveyed }
+        ThreePhase { participants, arbiter: false, processes, mutant: Mutant::None, surveyed }
     }
 
     /// Adds an arbiter.
     pub fn arbitrated(self) -> ThreePhase {
         ThreePhase { arbiter: true, ..self }.surveying()
-    }
-
-    /// Lets the attempt floor rise and registers be collected.
-    pub fn collecting(self) -> ThreePhase {
-        ThreePhase { collects: true, ..self }
     }
 
     /// Leaves a rule out.
@@ -140,7 +139,7 @@ impl Model for ThreePhase {
     }
 
     fn properties(&self) -> Vec<Property<ThreePhase>> {
-        let mut properties = vec![
+        vec![
             Property::always("one outcome", |_, state: &State| !state.history.torn),
             Property::always("a commit lies in a quorum", ThreePhase::commit_lies_in_a_quorum),
             Property::always("a commit is proposed after every vote", ThreePhase::commit_is_voted),
@@ -155,10 +154,7 @@ impl Model for ThreePhase {
             Property::sometimes("a terminator aborts what all have voted for", |_, state: &State| {
                 ThreePhase::overtaken(state)
             }),
-        ];
-        if self.collects {
-            properties.push(Property::sometimes("a commit is collected everywhere", ThreePhase::is_over));
-        }
-        properties
+            Property::sometimes("a commit is collected everywhere", ThreePhase::is_over),
+        ]
     }
 }

@@ -37,12 +37,10 @@ impl ThreePhase {
             }
         }
         let members = 0..self.members();
-        if self.collects {
-            actions.extend(members.clone().filter(|member| self.may_go(state, *member)).map(Action::Collect));
-        }
         if self.mutant == Mutant::TimersDecide {
-            actions.extend(members.map(Action::Ring));
+            actions.extend(members.clone().map(Action::Ring));
         }
+        actions.extend(members.filter(|member| self.may_go(state, *member)).map(Action::Collect));
     }
 
     fn enabled_of(&self, state: &State, process: usize, actions: &mut Vec<Action>) {
@@ -153,22 +151,25 @@ impl ThreePhase {
         }
     }
 
-    /// An answer to a proposal. Refusals are forgotten: they lead nowhere.
+    /// An answer to a proposal. A refusal that does not end it is forgotten: it will lead nowhere.
     fn proposed(&self, state: &mut State, process: usize, member: usize, cell: Cell) {
         let Some(value) = state.processes[process].sent.value() else { return };
-        if !cell.is_decided() && cell.accepted() != Some(self.ballot(process)) {
-            return;
-        }
-        state.columns[member].answers[process] = cell;
+        let before = std::mem::replace(&mut state.columns[member].answers[process], cell);
         let known =
             self.survey(state, process, |survey| survey.outcome().or_else(|| survey.accepted(value).then_some(value)));
         if let Some(value) = known {
             state.finish(process, value.into());
+        } else if cell.accepted() != Some(self.ballot(process)) {
+            state.columns[member].answers[process] = before;
         }
     }
 
     fn deliver(&self, state: &mut State, member: usize, message: Message) -> Answer {
-        let answer = state.columns[member].register.take(message);
+        let register = &mut state.columns[member].register;
+        if self.mutant == Mutant::AbortedBelowFloor && *register == Cell::OLD && message == Message::DoAbort {
+            *register = Cell::default();
+        }
+        let answer = register.take(message);
         match answer {
             Answer::Register(cell) => state.history.note(cell.verdict()),
             Answer::Corrupt => state.history.torn = true,
