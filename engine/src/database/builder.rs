@@ -4,19 +4,22 @@ use super::handle::Database;
 use crate::error::Result;
 use crate::node::{Node, NodeOptions};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Choices for opening a [`Database`]; begun by [`Database::builder`].
 #[derive(Clone, Debug)]
 pub struct Builder {
     directory: Option<PathBuf>,
     cache_bytes: Option<u64>,
+    retention: Option<Duration>,
     user: String,
     database: String,
 }
 
 impl Default for Builder {
     fn default() -> Builder {
-        Builder { directory: None, cache_bytes: None, user: "root".to_owned(), database: "postgres".to_owned() }
+        let (user, database) = ("root".to_owned(), "postgres".to_owned());
+        Builder { directory: None, cache_bytes: None, retention: None, user, database }
     }
 }
 
@@ -31,6 +34,13 @@ impl Builder {
     #[must_use]
     pub fn cache_bytes(self, bytes: u64) -> Builder {
         Builder { cache_bytes: Some(bytes), ..self }
+    }
+
+    /// How long rows are kept after they were changed or deleted, for `AS OF SYSTEM TIME` and long transactions; an hour
+    /// by default.
+    #[must_use]
+    pub fn retention(self, retention: Duration) -> Builder {
+        Builder { retention: Some(retention), ..self }
     }
 
     /// The role that statements run as; `root` by default.
@@ -55,6 +65,7 @@ impl Builder {
             None => NodeOptions::memory(),
         };
         options.cache_bytes = self.cache_bytes.unwrap_or(options.cache_bytes);
+        options.retention = self.retention.unwrap_or(options.retention);
         let node = Node::start(options).await?;
         Ok(Database::on(&node, true, self.user, self.database))
     }

@@ -99,6 +99,14 @@ impl NodeBuilder {
         self
     }
 
+    /// How long the ranges that this node leads keep rows after they were changed or deleted, for `AS OF SYSTEM TIME` and
+    /// long transactions; an hour by default.
+    #[must_use]
+    pub fn retention(mut self, retention: Duration) -> NodeBuilder {
+        self.options.retention = retention;
+        self
+    }
+
     /// Starts the node.
     ///
     /// # Errors

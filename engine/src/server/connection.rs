@@ -66,25 +66,30 @@ impl Connection {
 
     async fn run(&mut self) -> Flow<()> {
         self.ready()?;
-        while let Some(frame) = self.next_frame().await? {
+        while let Some(frame) = self.next_frame(true).await? {
             self.dispatch(frame).await?;
         }
         Ok(())
     }
 
-    /// The next message; `None` when the client says goodbye.
-    pub(super) async fn next_frame(&mut self) -> Flow<Option<Frame>> {
+    /// The next message; `None` when the client says goodbye. Between statements (`idle`), a transaction is not left open
+    /// for longer than the session allows.
+    pub(super) async fn next_frame(&mut self, idle: bool) -> Flow<Option<Frame>> {
         loop {
             if let Some(frame) = self.input.frame()? {
                 let goodbye = frame.kind == terminate::MESSAGE_TYPE_BYTE_TERMINATE;
                 return Ok((!goodbye).then_some(frame));
             }
             self.output.flush_wanted().await?;
+            let limit = self.session.idle_in_transaction_timeout().filter(|_| idle);
             let free = !self.pipelined && self.session.transaction_status() == TransactionStatus::Idle;
             tokio::select! {
                 biased;
                 filled = self.input.fill() => filled?,
                 () = self.seat.drained(), if free => return Err(Ending::Fatal(shutting_down())),
+                () = self.session.pause(limit.unwrap_or_default()), if limit.is_some() => {
+                    return Err(Ending::Fatal(idle_for_too_long()));
+                }
             }
         }
     }
@@ -182,6 +187,11 @@ pub(super) async fn farewell(output: &mut Output, error: &Error) -> Flow<()> {
 
 fn shutting_down() -> Error {
     Error::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
+}
+
+fn idle_for_too_long() -> Error {
+    let state = SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT;
+    Error::new(state, "terminating connection due to idle-in-transaction timeout")
 }
 
 /// A message that no state knows.

@@ -40,7 +40,7 @@ impl Connection {
     async fn receive(&mut self, copy: &mut CopyIn) -> Flow<Result<End, Error>> {
         let mut piece = Vec::new();
         loop {
-            let Some(frame) = self.next_frame().await? else { return Err(Ending::Gone) };
+            let Some(frame) = self.next_frame(false).await? else { return Err(Ending::Gone) };
             let end = match frame.kind {
                 copy::MESSAGE_TYPE_BYTE_COPY_DATA => {
                     piece.extend_from_slice(&frame.body);

@@ -12,6 +12,7 @@ use crate::sql::exec::{Env, Facts, SessionSequences, wall_to_pg};
 use crate::sql::types::{TypeContext, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Who connects, and to what.
 #[derive(Clone, Debug)]
@@ -158,6 +159,17 @@ impl Session {
             Some(block) if block.explicit => TransactionStatus::Open,
             _ => TransactionStatus::Idle,
         }
+    }
+
+    /// How long the client may leave the open transaction alone, if one is open and that is limited.
+    pub fn idle_in_transaction_timeout(&self) -> Option<Duration> {
+        let limit = self.settings.derived().idle_in_transaction_timeout;
+        (limit > 0 && self.transaction_status() != TransactionStatus::Idle).then(|| Duration::from_millis(limit))
+    }
+
+    /// Waits, by the clock of the session's node.
+    pub async fn pause(&self, duration: Duration) {
+        self.gateway.runtime.sleep(duration).await;
     }
 
     /// Messages that came up since the last call (outside of [`Session::simple`], which sends them itself).

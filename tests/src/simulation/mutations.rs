@@ -50,9 +50,9 @@ pub const MUTATIONS: &[Mutation] = &[
         name: "leads-unasked",
         what: "a leader is given to a node that leads more than it seems",
         workload: "set",
-        seed: Some(1761),
+        seed: None,
         kinds: &Kind::FIRST,
-        within: None,
+        within: Some(40_000),
     },
     Mutation {
         name: "floor-ignored",

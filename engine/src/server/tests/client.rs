@@ -165,3 +165,20 @@ async fn shutdown_says_goodbye() {
     assert!(client.batch_execute("SELECT 1").await.is_err());
     node.shutdown().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_transaction_that_is_left_alone_ends_with_its_connection() {
+    let server = Server::start().await;
+    let client = server.connect().await;
+    client.batch_execute("CREATE TABLE t (a INT PRIMARY KEY); INSERT INTO t VALUES (1)").await.unwrap();
+    client.batch_execute("SET idle_in_transaction_session_timeout = '50ms'").await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+    client.batch_execute("BEGIN; SELECT a FROM t FOR UPDATE").await.unwrap();
+    let other = server.connect().await;
+    // The lock goes with the connection.
+    let locked = other.query("SELECT a FROM t FOR UPDATE", &[]).await.unwrap();
+    assert_eq!(locked.len(), 1);
+    let error = client.batch_execute("COMMIT").await.unwrap_err();
+    assert!(error.is_closed() || error.code().is_some_and(|code| code.code() == "25P03"), "{error:?}");
+    server.stop().await;
+}

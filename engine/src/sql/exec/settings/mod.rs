@@ -29,6 +29,8 @@ pub struct Derived {
     pub statement_timeout: u64,
     /// `lock_timeout` in milliseconds; 0 is none.
     pub lock_timeout: u64,
+    /// `idle_in_transaction_session_timeout` in milliseconds; 0 is none.
+    pub idle_in_transaction_timeout: u64,
     /// `commit_protocol`
     pub commit_protocol: CommitProtocol,
     /// `search_path`, as written: `$user` is not replaced yet.
@@ -69,6 +71,7 @@ impl Settings {
                 date_order: DateOrder::Mdy,
                 statement_timeout: 0,
                 lock_timeout: 0,
+                idle_in_transaction_timeout: 0,
                 commit_protocol: CommitProtocol::Auto,
                 search_path: vec!["$user".into(), "public".into()],
                 read_only: false,
@@ -196,6 +199,9 @@ impl Settings {
             "DateStyle" => self.derived.date_order = date_order(&value),
             "statement_timeout" => self.derived.statement_timeout = milliseconds(&value).unwrap_or(0),
             "lock_timeout" => self.derived.lock_timeout = milliseconds(&value).unwrap_or(0),
+            "idle_in_transaction_session_timeout" => {
+                self.derived.idle_in_transaction_timeout = milliseconds(&value).unwrap_or(0);
+            }
             "commit_protocol" => self.derived.commit_protocol = commit_protocol(&value),
             "search_path" => self.derived.search_path = split_names(&value),
             "default_transaction_read_only" => self.derived.read_only = value == "on",

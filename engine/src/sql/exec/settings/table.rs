@@ -95,7 +95,7 @@ pub const DEFINITIONS: &[Definition] = &[
     define(
         "idle_in_transaction_session_timeout",
         "0",
-        Kind::Choice(&["0"]),
+        Kind::Duration,
         "Sets the maximum allowed idle time between queries, when in a transaction.",
     ),
     report("in_hot_standby", "off", Kind::Fixed, "Shows whether hot standby is currently active."),
