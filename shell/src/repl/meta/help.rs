@@ -27,6 +27,6 @@ mod tests {
         let text = list();
         assert!(text.lines().all(|line| line.len() <= 110), "{text}");
         assert!(text.lines().count() <= 40);
-        assert!(text.contains("\\demo ls|kill N|stop N|start N|pause pre-commit|resume|kill coordinator"));
+        assert!(text.contains("\\demo ls|kill N|stop N|start N"));
     }
 }

@@ -53,11 +53,9 @@ pub(super) const COMMANDS: &[Meta] = &[
     meta("\\echo", "TEXT", "write a line"),
     meta("\\h", "[NAME]", "syntax of a statement"),
     meta("\\err", "CODE", "what an SQLSTATE means and what to do"),
-    meta(
-        "\\demo",
-        "ls|kill N|stop N|start N|pause pre-commit|resume|kill coordinator",
-        "break the nodes of `quorate demo`",
-    ),
+    meta("\\demo", "ls|kill N|stop N|start N", "break the nodes of `quorate demo`"),
+    meta("\\demo", "pause pre-commit|resume", "hold a commit between two ranges"),
+    meta("\\demo", "kill coordinator", "and see how the ranges end it"),
     meta("\\?", "", "this list"),
     meta("\\q", "", "leave"),
 ];
