@@ -81,7 +81,7 @@ mod three_phase_commit {
 
     #[test]
     fn holds_for_four_participants() {
-        holds("four participants", ThreePhase::new(4, 2));
+        holds("four participants", ThreePhase::new(4, 2).keeping());
     }
 
     #[test]
@@ -99,14 +99,15 @@ mod three_phase_commit {
     }
 
     #[test]
-    fn keeps_registers_until_all_have_heard_and_the_floor_has_passed() {
-        let rules = [
-            (Mutant::CollectedUnheard, 11),
-            (Mutant::CollectedAboveFloor, 10),
-            (Mutant::AbortedBelowFloor, 12),
-            (Mutant::TooOldTold, 11),
-        ];
+    fn collects_commits_that_have_ended_and_never_makes_a_register_again() {
+        finds(&ThreePhase::new(2, 2), &[(Mutant::CollectedUnasked, 12), (Mutant::Unfenced, 9)]);
+    }
+
+    #[test]
+    fn takes_the_forgotten_for_aborted_only_before_an_undecided_register() {
+        let rules = [(Mutant::ForgottenIsAborted, 12), (Mutant::OrderIgnored, 12), (Mutant::ForgottenTold, 13)];
         finds(&ThreePhase::new(2, 2), &rules);
+        finds(&ThreePhase::new(3, 3).keeping(), &[(Mutant::NoneIsForgotten, 18)]);
     }
 }
 
@@ -118,23 +119,39 @@ mod one_round {
     fn holds_for_one_attempt_and_two() {
         holds("two participants, one attempt", Fast::new(2, 1));
         holds("two participants, two attempts", Fast::new(2, 2));
-        holds("three participants, two attempts", Fast::new(3, 2));
+        holds("three participants, one attempt", Fast::new(3, 1));
+    }
+
+    fn finds(attempts: usize, property: &'static str, mutants: &[(Mutant, usize)]) {
+        for &(mutant, steps) in mutants {
+            violates(&format!("{mutant:?}"), property, steps, Fast::new(2, attempts).without(mutant));
+        }
     }
 
     #[test]
     fn is_decided_by_all_registers_together() {
-        let rules = [(Mutant::AbortedUnasked, 4), (Mutant::DecidedWithoutAll, 5), (Mutant::CollectedUnheard, 8)];
-        for (mutant, steps) in rules {
-            violates(&format!("{mutant:?}"), "one outcome", steps, Fast::new(2, 1).without(mutant));
-        }
+        finds(1, "one outcome", &[(Mutant::AbortedUnasked, 4), (Mutant::DecidedWithoutAll, 5)]);
+    }
+
+    #[test]
+    fn forgets_only_what_nobody_will_take_for_something_else() {
+        let rules = [
+            (Mutant::CollectedUnasked, 11),
+            (Mutant::Unfenced, 5),
+            (Mutant::ForgottenIsAborted, 11),
+            (Mutant::OrderIgnored, 11),
+            (Mutant::InquiredUnconfirmed, 12),
+            (Mutant::ForgottenTooSoon, 7),
+            (Mutant::ForgottenTold, 10),
+            (Mutant::RefusedBelowFloor, 12),
+        ];
+        finds(1, "one outcome", &rules);
     }
 
     #[test]
     fn applies_a_transaction_once() {
-        let rules = [(Mutant::CollectedAboveFloor, 13), (Mutant::TooOldTold, 14), (Mutant::RefusedUnconfirmed, 11)];
-        for (mutant, steps) in rules {
-            violates(&format!("{mutant:?}"), "applied once", steps, Fast::new(2, 2).without(mutant));
-        }
+        let rules = [(Mutant::Unfenced, 11), (Mutant::ForgottenTold, 13), (Mutant::RefusedUnconfirmed, 11)];
+        finds(2, "applied once", &rules);
     }
 }
 

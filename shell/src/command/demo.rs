@@ -210,8 +210,7 @@ impl Control {
              node {coordinator}, its coordinator, stops before PreCommit. Look at it, then resume it or kill its \
              coordinator:\n\
              \x20 SELECT * FROM quorate.in_doubt;   SELECT * FROM quorate.locks;\n\
-             \x20 \\demo resume                      \\demo kill coordinator\n\
-             In 2 s the ranges will take it for dead and end it themselves."
+             \x20 \\demo resume                      \\demo kill coordinator"
         );
         *self.held() = Some(Held { coordinator, transaction, committing });
         Ok(text)

@@ -4,13 +4,13 @@
 //! [`quorate_txn::commit::step`]. What recovery concludes is [`quorate_txn::commit::Survey`] over cells.
 //!
 //! ```text
-//!   bit  0..3   state; 7 is OLD: no register, and the range's attempt floor has passed the attempt
+//!   bit  0..3   state; 7 is FORGOTTEN: no register, and the range's attempt floor has passed the attempt
 //!        3..6   ballot promised        0: the coordinator's, others: the terminators'
 //!        6..9   ballot accepted
 //!        9..12  commit ID
 //! ```
-//! OLD stands for two histories: a decided register was collected, or the floor passed one that was NONE. Both write
-//! nothing any more and answer TooOld; nobody can tell them apart.
+//! FORGOTTEN stands for two histories: a decided register was collected, or the floor passed one that was NONE. Both
+//! write nothing any more, whatever the message, and answer Forgotten; nobody can tell them apart.
 
 use quorate_txn::api::{Register, RegisterState};
 use quorate_txn::commit::{Core, Message, Step, Survey, Value, choose_acceptors, step};
@@ -38,14 +38,14 @@ pub enum Answer {
     /// The register afterwards.
     Register(Cell),
     /// The attempt is below the range's floor; nothing was written.
-    TooOld,
+    Forgotten,
     /// Sender and register contradict each other.
     Corrupt,
 }
 
 impl Cell {
     /// Collected, or passed by the floor.
-    pub const OLD: Cell = Cell(7);
+    pub const FORGOTTEN: Cell = Cell(7);
 
     /// A yes in three-phase commit (ID 0), or on path FAST.
     pub fn vote(commit_id: u8) -> Cell {
@@ -55,8 +55,8 @@ impl Cell {
 
     /// Takes a message, as the product does; below the floor, what is not there stays so.
     pub fn take(&mut self, message: Message) -> Answer {
-        if *self == Cell::OLD {
-            return Answer::TooOld;
+        if *self == Cell::FORGOTTEN {
+            return Answer::Forgotten;
         }
         match step(self.core(), message) {
             Step::Keep => {}
@@ -66,7 +66,7 @@ impl Cell {
         Answer::Register(*self)
     }
 
-    /// Where it stands; `None` if it is OLD.
+    /// Where it stands; `None` if it is FORGOTTEN.
     pub fn state(self) -> Option<RegisterState> {
         STATES.get(usize::from(self.0 & 7)).copied()
     }
@@ -148,7 +148,7 @@ impl Cell {
 impl fmt::Debug for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.state() {
-            None => write!(f, "Old"),
+            None => write!(f, "Forgotten"),
             Some(state) => write!(f, "{state:?}(p{} a{} C{})", self.bits(3), self.bits(6), self.bits(9)),
         }
     }
@@ -209,6 +209,30 @@ impl From<Value> for Verdict {
             Value::Abort => Verdict::Abort,
             Value::Commit(id) => Verdict::Commit(id.0 as u8),
         }
+    }
+}
+
+/// What a recoverer knows of a member that it asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Forgotten {
+    /// Not that it forgot.
+    #[default]
+    No,
+    /// That it has forgotten the attempt, since this ask.
+    Now,
+    /// That it had forgotten the attempt before this ask.
+    Before,
+}
+
+impl Forgotten {
+    /// The member answered so.
+    pub fn note(&mut self) {
+        *self = (*self).max(Forgotten::Now);
+    }
+
+    /// As the next ask sees it.
+    pub fn aged(self) -> Forgotten {
+        if self == Forgotten::No { self } else { Forgotten::Before }
     }
 }
 

@@ -4,10 +4,18 @@
 //!   pull ─► the next commit over several ranges: votes ─► held ─► release ─► PreCommit (three-phase), outcome (FAST)
 //!                                                           └► the node dies: the participants recover it
 //! ```
-//! A commit that is held has decided nothing that was not decided before, so holding it is as safe as a slow node.
+//! A commit that is held has decided nothing that was not decided before, so holding it is as safe as a slow node. Its
+//! participants hear that the coordinator lives, and wait.
 
+use super::outcome::Coordinator;
 use crate::Attempt;
+use crate::api::{RecordKey, Request};
+use futures::future::join_all;
+use std::time::Duration;
 use tokio::sync::watch;
+
+/// How often the participants of a commit that is held hear of it; they recover it after three times as long.
+const NEWS: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
@@ -48,7 +56,7 @@ impl Brake {
     }
 
     /// A commit of `attempt` has all votes.
-    pub(super) async fn pass(&self, attempt: Attempt) {
+    async fn pass(&self, attempt: Attempt) {
         if *self.stage.borrow() != Stage::Pulled {
             return;
         }
@@ -63,6 +71,24 @@ impl Brake {
         while taken && *stage.borrow_and_update() == Stage::Holding(attempt) {
             if stage.changed().await.is_err() {
                 return;
+            }
+        }
+    }
+}
+
+impl Coordinator {
+    /// All participants have voted: here a commit may be held.
+    pub(super) async fn hold(&self, attempt: Attempt, participants: &[Vec<u8>]) {
+        let passing = self.brake.pass(attempt);
+        tokio::pin!(passing);
+        while self.runtime().timeout(NEWS, &mut passing).await.is_none() {
+            let tell = |part_key: &Vec<u8>| {
+                let record = RecordKey { part_key: part_key.clone(), attempt };
+                // It changes no vote.
+                async move { self.router.send_to_key(&record.part_key, || Request::Settle { record: record.clone() }).await }
+            };
+            for lost in join_all(participants.iter().map(tell)).await.into_iter().filter_map(Result::err) {
+                tracing::debug!(%attempt, %lost, "a participant does not know that its coordinator lives");
             }
         }
     }

@@ -42,7 +42,7 @@ impl Coordinator {
         }
         match self.votes(&prepares, (Phase::PrepareFast, Request::PrepareFast), recorder).await {
             Ok(()) => {
-                self.brake.pass(attempt).await;
+                self.hold(attempt, &participants).await;
                 self.spread(attempt, participants, Some(commit_id));
                 Ok(Decision::Committed(commit_id))
             }

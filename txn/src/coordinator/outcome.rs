@@ -38,6 +38,15 @@ pub enum Abort {
     },
 }
 
+/// What a participant says of its register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// How it stands.
+    Register(Register),
+    /// There is none and never will be. This is not NONE, which may become PREPARED.
+    Forgotten,
+}
+
 /// Drives commits and recoveries from one node. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Coordinator {
@@ -108,24 +117,25 @@ impl Coordinator {
         Ok(true)
     }
 
-    /// Sends a request to a register; `None` if the range cannot be reached or answered something else. A register that is
-    /// forgotten shows as NONE.
+    /// Sends a request to a register; `None` if the range cannot be reached or answered something else.
     pub(super) async fn ask_register(
         &self,
         record: &RecordKey,
         make: impl Fn(RecordKey) -> Request,
         story: Option<(Phase, &Recorder)>,
-    ) -> Option<Register> {
+    ) -> Option<Heard> {
         let at = story.map(|(_, recorder)| recorder.now()).unwrap_or_default();
         let (range, delivery) = self.router.deliver_to_key(&record.part_key, || make(record.clone())).await.ok()?;
         if let Some((phase, recorder)) = story {
             recorder.answered(at, phase, (range, &record.part_key), &delivery);
         }
         match delivery.answer {
-            Answer::Reply(Reply::Register(register)) => Some(register),
-            Answer::Reply(Reply::Committed { commit_id, .. }) => Some(register(RegisterState::Committed, commit_id)),
-            Answer::Reply(Reply::Aborted) => Some(register(RegisterState::Aborted, TxnId(0))),
-            Answer::Reply(Reply::Forgotten) => Some(register(RegisterState::None, TxnId(0))),
+            Answer::Reply(Reply::Register(register)) => Some(Heard::Register(register)),
+            Answer::Reply(Reply::Committed { commit_id, .. }) => {
+                Some(Heard::Register(register(RegisterState::Committed, commit_id)))
+            }
+            Answer::Reply(Reply::Aborted) => Some(Heard::Register(register(RegisterState::Aborted, TxnId(0)))),
+            Answer::Reply(Reply::Forgotten) => Some(Heard::Forgotten),
             Answer::Reply(other) => {
                 tracing::warn!(attempt = %record.attempt, reply = ?other, "a register answered something else");
                 None

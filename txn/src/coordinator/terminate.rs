@@ -6,7 +6,7 @@
 //!        └──── back-off ◄── refused ◄── PreCommit(b, C) / PreAbort(b) at the acceptors ── quorum ─► finish
 //! ```
 
-use super::outcome::{Coordinator, register};
+use super::outcome::{Coordinator, Heard, register};
 use crate::api::{RecordKey, Register, RegisterState, Request, TxnMeta};
 use crate::commit::{Decision, Survey, Value};
 use crate::error::Error;
@@ -119,10 +119,10 @@ impl Coordinator {
             let left = until.saturating_duration_since(self.runtime().now());
             let Some(Some((part_key, register))) = self.runtime().timeout(left, asked.next()).await else { break };
             match register {
-                Some(Register { state: RegisterState::None, .. }) => {
+                Some(Heard::Forgotten) => {
                     forgotten.insert(part_key);
                 }
-                Some(register) => {
+                Some(Heard::Register(register)) => {
                     round.registers.insert(part_key, register);
                 }
                 None => {}
@@ -178,10 +178,11 @@ impl Round {
 
     /// A member that had forgotten the attempt before these registers were read, and one that holds it undecided: only
     /// ABORTED is forgotten that early, or there never was a record, and will not be. (The other way round it would
-    /// prove nothing: while the second is asked, the attempt may be committed, and collected at the first.)
+    /// prove nothing: while the second is asked, the attempt may be committed, and collected at the first.) An undecided
+    /// register is answered under a confirmed leadership only, so that it is not read from before.
     fn conclude(&mut self) {
         let open = self.registers.values().any(|register| !register.state.is_decided());
-        if open || planted("forgotten-is-aborted") {
+        if open {
             let aborted = || register(RegisterState::Aborted, TxnId(0));
             self.registers.extend(self.forgotten.iter().map(|part_key| (part_key.clone(), aborted())));
         }

@@ -1,6 +1,6 @@
 //! The coordinator's part of three-phase commit, from the first CanCommit to the client's answer.
 
-use super::outcome::{Abort, Coordinator};
+use super::outcome::{Abort, Coordinator, Heard};
 use super::votes::Refusal;
 use crate::api::{Prepare, RecordKey, Register, Request, TxnMeta};
 use crate::commit::{Survey, Value, choose_acceptors};
@@ -81,7 +81,7 @@ impl Coordinator {
             Err(Refusal::No(abort)) => return Ok(self.aborted(&plan, abort)),
             Err(Refusal::Silent) => return self.end_plan(&plan, recorder).await,
         }
-        self.brake.pass(plan.attempt()).await;
+        self.hold(plan.attempt(), &plan.participants).await;
         match self.fix_commit_id(&plan, recorder).await {
             Ok(commit_id) => self.pre_commit(&plan, commit_id, recorder).await,
             Err(abort) => self.pre_abort(&plan, abort, recorder).await,
@@ -154,7 +154,7 @@ impl Coordinator {
         recorder.round();
         let attempt = plan.attempt();
         let phase = if matches!(value, Value::Commit(_)) { Phase::PreCommit } else { Phase::PreAbort };
-        let mut waiting: FuturesUnordered<BoxFuture<'static, (Vec<u8>, Option<Register>)>> = FuturesUnordered::new();
+        let mut waiting: FuturesUnordered<BoxFuture<'static, (Vec<u8>, Option<Heard>)>> = FuturesUnordered::new();
         for part_key in plan.participants.iter().cloned() {
             let (coordinator, make, recorder) = (self.clone(), make.clone(), recorder.clone());
             waiting.push(Box::pin(async move {
@@ -166,7 +166,7 @@ impl Coordinator {
         let mut replies = BTreeMap::new();
         let mut known = None;
         while let Some((part_key, register)) = waiting.next().await {
-            if let Some(register) = register {
+            if let Some(Heard::Register(register)) = register {
                 replies.insert(part_key, register);
             }
             let survey = plan.survey(&replies);

@@ -131,9 +131,7 @@ impl Participant {
     /// A [`crate::api::Request::Ended`].
     pub(super) async fn ended(self: &Arc<Self>, records: &[RecordKey]) -> Result<Reply, Halt> {
         // A deposed leader might not know yet of a vote that has been counted.
-        if !self.store.confirm_leadership(self.range, self.term).await {
-            return Err(self.not_leader(false));
-        }
+        self.confirmed_leader().await?;
         let mut ended = Vec::with_capacity(records.len());
         for record in records {
             let header = self.header(record).map_err(|error| self.failed(error))?;

@@ -82,7 +82,7 @@ impl Participant {
         }
         match self.header(record).map_err(|error| self.failed(error))? {
             Some(header) if !planted("replay-refused") => Ok(outcome_of(&header)),
-            _ => Err(halt),
+            _ => Err(self.refusal(record.attempt, halt)),
         }
     }
 

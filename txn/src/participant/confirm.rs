@@ -1,7 +1,9 @@
 //! Rounds that confirm the leadership, one at a time, shared by all reads that wait.
 
+use super::admit::Block;
 use super::service::{Halt, Participant};
-use crate::TxnId;
+use crate::api::Reply;
+use crate::{Attempt, TxnId};
 use quorate_storage::mutation::planted;
 use quorate_storage::store::ReplicaView;
 use quorate_storage::{NodeId, ReplicaRole};
@@ -47,6 +49,21 @@ impl Participant {
         match confirmed.await {
             Ok(true) => Ok(()),
             Ok(false) | Err(_) => Err(self.not_leader(false)),
+        }
+    }
+
+    /// Waits until this leadership is confirmed by a round that begins now: what is applied here then is the newest state.
+    pub(super) async fn confirmed_leader(&self) -> Result<(), Halt> {
+        let confirmed = self.store.confirm_leadership(self.range, self.term).await;
+        if confirmed { Ok(()) } else { Err(self.not_leader(false)) }
+    }
+
+    /// The refusal of an attempt that has no record here. An earlier copy of the request may have been taken, and its record
+    /// collected before this one could look: then it is no refusal.
+    pub(super) fn refusal(&self, attempt: Attempt, halt: Halt) -> Halt {
+        match self.state.lock().is_remembered(attempt) {
+            Err(Block::Forgotten) => Box::new(Reply::Forgotten),
+            _ => halt,
         }
     }
 

@@ -53,7 +53,7 @@ impl Participant {
         }
         match self.header(&record).map_err(|error| self.failed(error))? {
             Some(header) => self.vote(&record, &header),
-            None => Err(halt),
+            None => Err(self.refusal(record.attempt, halt)),
         }
     }
 
@@ -122,7 +122,7 @@ impl Participant {
             Err(halt) if matches!(*halt, Reply::TooOld { .. } | Reply::Forgotten) => {
                 match self.header(&record).map_err(|error| self.failed(error))? {
                     Some(header) => self.vote(&record, &header),
-                    None => Err(halt),
+                    None => Err(self.refusal(record.attempt, halt)),
                 }
             }
             other => other,

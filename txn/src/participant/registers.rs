@@ -1,5 +1,6 @@
 //! Registers of three-phase commit and markers of path ONE: transitions, and what a decision does to the intents.
 
+use super::admit::Block;
 use super::propose::{Applied, Entry, Latched};
 use super::service::{Halt, Participant};
 use crate::TxnId;
@@ -41,17 +42,50 @@ impl Participant {
         record: &RecordKey,
         message: Message,
     ) -> Result<Reply, Halt> {
-        let latch = latch_key(record);
-        self.admit(view, |state| state.admit_record(record.attempt, &latch)).await?;
-        let _latched = Latched::new(self, latch, Vec::new());
+        loop {
+            let latch = latch_key(record);
+            let remembered = self
+                .admit(view, |state| {
+                    state.admit_record(record.attempt, &latch)?;
+                    Ok(state.is_remembered(record.attempt))
+                })
+                .await?;
+            let latched = Latched::new(self, latch, Vec::new());
+            match (self.header(record).map_err(|error| self.failed(error))?, remembered) {
+                (None, Err(Block::Forgotten)) => return Err(Box::new(Reply::Forgotten)),
+                (None, Err(_)) => {
+                    // The floor may rise above it, or not: neither is certain before it has.
+                    drop(latched);
+                    self.admit(view, |state| match state.is_remembered(record.attempt) {
+                        Err(Block::Forgotten) => Ok(()),
+                        other => other,
+                    })
+                    .await?;
+                }
+                _ => return self.step_on(view, record, message).await,
+            }
+        }
+    }
+
+    /// Passes a message to a register that is latched, and may be made if there is none.
+    async fn step_on(
+        self: &Arc<Self>,
+        view: &ReplicaView,
+        record: &RecordKey,
+        message: Message,
+    ) -> Result<Reply, Halt> {
         let generation = view.descriptor.generation;
         for _ in 0..MAX_RACES {
             let before = self.header(record).map_err(|error| self.failed(error))?;
-            if before.is_none() && self.state.lock().is_remembered(record.attempt).is_err() {
-                return Err(Box::new(Reply::Forgotten));
-            }
             let core = match step(before.map_or_else(Core::default, |header| header.core), message) {
-                Step::Keep => return self.kept(record, before.as_ref(), message),
+                Step::Keep => {
+                    let open = before.is_some_and(|header| !header.core.state.is_decided());
+                    if open && matches!(message, Message::Inquire { .. }) {
+                        // A deposed leader may hold for undecided what has been decided and forgotten elsewhere.
+                        self.confirmed_leader().await?;
+                    }
+                    return self.kept(record, before.as_ref(), message);
+                }
                 Step::Become(core) => core,
                 Step::Corrupt => return Err(corrupt(record, before.as_ref(), message)),
             };

@@ -5,14 +5,16 @@
 //!        │             ├─► refused for ever, or ABORTED: told aborted, attempt n+1
 //!        │             └─► silence: Inquire ─► Survey::decide ─► told what the registers say
 //!   recoverer   Inquire ─► Survey::decide ─► DoCommit / DoAbort
-//!   range       promises a reader an ID above C=1 · changes its leader · its attempt floor makes registers OLD
+//!   range       promises a reader an ID above C=1 · changes its leader
+//!               attempt floor: NONE, ABORTED, and COMMITTED where all have ended, become FORGOTTEN
 //! ```
 //! A promise refuses attempt 1 for ever once the leadership that gave it was confirmed after it. Until then it is held
 //! in the memory of a leader and goes with it, and a copy of the same prepare might be taken. Attempt 2 writes the same
 //! keys, so it is laid only where attempt 1 holds nothing.
 //!
-//! TooOld tells nothing: the attempt may have been committed and collected. Whoever is told so has the rest aborted,
-//! which harms nobody (a register is collected after all are decided), and leaves the client without an answer.
+//! Forgotten is no vote and no outcome: the attempt may have been committed and collected everywhere. Whoever inquires
+//! keeps in mind who answered so, and asks all again. A register that it then finds undecided proves that these were
+//! ABORTED or never voted.
 //!
 //! Bounds: two attempts, one recoverer each. Members are alike: states that differ by their order count once.
 
@@ -44,12 +46,22 @@ pub enum Mutant {
     AbortedUnasked,
     /// Recovery commits when all that answered are PREPARED.
     DecidedWithoutAll,
-    /// A decided register is collected before the others have heard of the outcome.
-    CollectedUnheard,
-    /// A decided register is collected and the floor is not above its attempt.
-    CollectedAboveFloor,
-    /// The gateway takes TooOld for ABORTED.
-    TooOldTold,
+    /// A register that is COMMITTED is collected before the others have ended.
+    CollectedUnasked,
+    /// A register is made again where one was collected: above the floor, or below it.
+    Unfenced,
+    /// Who inquires takes a member that has forgotten the attempt for ABORTED, whatever the others say.
+    ForgottenIsAborted,
+    /// It does so once a register is undecided, which may have been read before that answer.
+    OrderIgnored,
+    /// A leader that was deposed answers inquiries, with the vote that it knows of.
+    InquiredUnconfirmed,
+    /// A register that is NONE answers Forgotten while the floor is being raised, which may fail.
+    ForgottenTooSoon,
+    /// The gateway takes Forgotten for a refusal for ever.
+    ForgottenTold,
+    /// A refusal for a promise does not look whether the floor has passed the attempt meanwhile.
+    RefusedBelowFloor,
     /// A leader refuses for a promise of its own without confirming that it still leads.
     RefusedUnconfirmed,
 }
@@ -114,7 +126,7 @@ impl Model for Fast {
                 state.told(0, RECOVERER, Verdict::Commit(1)) && !state.told(0, GATEWAY, Verdict::Commit(1))
             }),
             Property::sometimes("a commit is collected everywhere", |model: &Fast, state: &State| {
-                state.attempts[0].history.committed != 0 && model.all_old(state)
+                state.attempts[0].history.committed != 0 && model.all_forgotten(state)
             }),
         ];
         if self.attempts > 1 {

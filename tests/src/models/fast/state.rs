@@ -1,6 +1,6 @@
 //! What is stored of an execution of path FAST.
 
-use super::super::registers::{Cell, History, Verdict};
+use super::super::registers::{Cell, Forgotten, History, Verdict};
 use super::{ATTEMPTS, MEMBERS};
 
 /// One state.
@@ -21,6 +21,12 @@ pub struct Column {
     pub registers: [Cell; ATTEMPTS],
     /// Its last answer to gateway and recoverer of each attempt.
     pub answers: [[Cell; 2]; ATTEMPTS],
+    /// What these know of its forgetting.
+    pub forgotten: [[Forgotten; 2]; ATTEMPTS],
+    /// Whether a prepare of attempt 1 is about to be refused for a promise, where that takes two steps.
+    pub refusing: bool,
+    /// Of each attempt, whether a deposed leader may take it for PREPARED, where such leaders answer.
+    pub voted: [bool; ATTEMPTS],
 }
 
 /// A promise at an ID above the commit ID of attempt 1.
@@ -54,8 +60,6 @@ pub enum Phase {
     Preparing,
     /// Has sent Inquire.
     Inquiring,
-    /// Was answered TooOld: has the rest aborted and tells the client nothing.
-    Clearing,
     /// Knows the outcome, and tells it.
     Done(Verdict),
 }
@@ -77,11 +81,18 @@ impl State {
         self.enter(attempt, process, Phase::Done(verdict));
     }
 
-    /// Somebody enters a phase and forgets the answers to the one before.
+    /// Somebody enters a phase, or the same anew, and drops the answers so far; who has forgotten stays known.
     pub fn enter(&mut self, attempt: usize, process: usize, phase: Phase) {
         self.attempts[attempt].phases[process] = phase;
         for column in &mut self.columns {
             column.answers[attempt][process] = Cell::default();
+            let known = &mut column.forgotten[attempt][process];
+            *known = if phase == Phase::Inquiring { known.aged() } else { Forgotten::No };
         }
+    }
+
+    /// Whether somebody knows of a member that has forgotten, at least for so long.
+    pub fn knows_forgotten(&self, attempt: usize, process: usize, since: Forgotten) -> bool {
+        self.columns.iter().any(|column| column.forgotten[attempt][process] >= since)
     }
 }

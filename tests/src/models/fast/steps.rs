@@ -1,6 +1,6 @@
 //! What may happen next on path FAST.
 
-use super::super::registers::{Answer, Cell, Verdict, ballot};
+use super::super::registers::{Answer, Cell, Forgotten, Verdict, ballot};
 use super::{Fast, GATEWAY, Mutant, Phase, Promise, RECOVERER, State};
 use quorate_txn::api::RegisterState;
 use quorate_txn::commit::{Decision, Message};
@@ -18,10 +18,20 @@ pub enum Action {
     Recover(usize),
     /// The inquiry of a process arrives.
     Inquire(usize, usize, usize),
+    /// The inquiry of a process arrives where a deposed leader is, if that answers.
+    InquireDeposed(usize, usize, usize),
+    /// The inquiry of a process arrives at a register that is NONE while the floor is being raised.
+    InquireRaising(usize, usize, usize),
+    /// A process that knows of somebody who has forgotten asks anew.
+    Again(usize, usize),
     /// The outcome that a process tells arrives.
     Tell(usize, usize, usize),
     /// A member promises a reader an ID above that of attempt 1.
     Promise(usize),
+    /// A prepare of attempt 1 is found to be below a promise, and waits for the leadership to be confirmed.
+    Block(usize),
+    /// It is refused.
+    Refuse(usize),
     /// A member's range changes its leader.
     Lead(usize),
     /// The floor of a member's range rises above an attempt, and what may go there goes.
@@ -33,7 +43,7 @@ impl Fast {
         for member in 0..self.participants {
             let column = &state.columns[member];
             match column.promise {
-                Promise::None if !column.registers[0].is(RegisterState::None) => {}
+                Promise::None if !self.may_promise(column.registers[0]) => {}
                 Promise::None => actions.push(Action::Promise(member)),
                 Promise::Held => actions.push(Action::Lead(member)),
                 Promise::Fixed => {}
@@ -54,13 +64,34 @@ impl Fast {
         let [gateway, recoverer] = state.attempts[attempt].phases;
         actions.extend((gateway == Phase::Preparing).then_some(Action::Silence(attempt)));
         actions.extend((recoverer == Phase::Idle).then_some(Action::Recover(attempt)));
+        for process in [GATEWAY, RECOVERER] {
+            let news = |column: &super::Column| column.forgotten[attempt][process] == Forgotten::Now;
+            if state.columns.iter().any(news) {
+                actions.push(Action::Again(attempt, process));
+            }
+        }
         for member in 0..self.participants {
+            if self.mutant == Mutant::RefusedBelowFloor && attempt == 0 {
+                let column = &state.columns[member];
+                let blocked = column.promise != Promise::None && column.registers[0] != Cell::FORGOTTEN;
+                actions.extend((blocked && gateway == Phase::Preparing).then_some(Action::Block(member)));
+                actions.extend(column.refusing.then_some(Action::Refuse(member)));
+            }
             actions.extend([true, false].map(|yes| Action::Prepare(attempt, member, yes)));
             for process in [GATEWAY, RECOVERER] {
                 match state.attempts[attempt].phases[process] {
                     Phase::Idle | Phase::Preparing => {}
-                    Phase::Inquiring => actions.push(Action::Inquire(attempt, process, member)),
-                    Phase::Clearing | Phase::Done(_) => actions.push(Action::Tell(attempt, process, member)),
+                    Phase::Inquiring => {
+                        actions.push(Action::Inquire(attempt, process, member));
+                        if self.mutant == Mutant::InquiredUnconfirmed && state.columns[member].voted[attempt] {
+                            actions.push(Action::InquireDeposed(attempt, process, member));
+                        }
+                        let none = state.columns[member].registers[attempt].is(RegisterState::None);
+                        if self.mutant == Mutant::ForgottenTooSoon && none {
+                            actions.push(Action::InquireRaising(attempt, process, member));
+                        }
+                    }
+                    Phase::Done(_) => actions.push(Action::Tell(attempt, process, member)),
                 }
             }
             if self.may_go(state, attempt, member) {
@@ -84,15 +115,31 @@ impl Fast {
                     Phase::Done(verdict) => verdict.told(),
                     _ => None,
                 };
-                self.deliver(state, attempt, member, told.unwrap_or(Message::DoAbort));
+                if let Some(told) = told {
+                    self.deliver(state, attempt, member, told);
+                }
             }
             Action::Promise(member) => state.columns[member].promise = Promise::Held,
             Action::Lead(member) => state.columns[member].promise = Promise::None,
-            Action::Collect(attempt, member) => {
-                let register = &mut state.columns[member].registers[attempt];
-                let kept = self.mutant == Mutant::CollectedAboveFloor && register.is_decided();
-                *register = if kept { Cell::default() } else { Cell::OLD };
+            Action::Block(member) => state.columns[member].refusing = true,
+            Action::Refuse(member) => {
+                state.columns[member].refusing = false;
+                let register = state.columns[member].registers[0];
+                if register.is(RegisterState::None) || register == Cell::FORGOTTEN {
+                    self.refuse(state, member);
+                }
             }
+            Action::InquireDeposed(attempt, process, member) => {
+                self.answered(state, (attempt, process, member), Answer::Register(Cell::vote(attempt as u8 + 1)));
+            }
+            Action::InquireRaising(attempt, process, member) => {
+                self.answered(state, (attempt, process, member), Answer::Forgotten);
+            }
+            Action::Again(attempt, process) if self.mutant == Mutant::ForgottenIsAborted => {
+                state.finish(attempt, process, Verdict::Abort);
+            }
+            Action::Again(attempt, process) => state.enter(attempt, process, Phase::Inquiring),
+            Action::Collect(attempt, member) => self.collect(state, attempt, member),
         }
     }
 
@@ -106,10 +153,10 @@ impl Fast {
                 self.refuse(state, member);
             } else if !held {
                 column.registers[attempt] = Cell::vote(attempt as u8 + 1);
+                column.voted[attempt] = self.mutant == Mutant::InquiredUnconfirmed;
                 self.note_unanimity(state, attempt);
             }
-        }
-        if state.attempts[attempt].phases[GATEWAY] == Phase::Preparing {
+        } else if state.attempts[attempt].phases[GATEWAY] == Phase::Preparing {
             self.voted(state, attempt, member);
         }
     }
@@ -126,7 +173,8 @@ impl Fast {
 
     fn voted(&self, state: &mut State, attempt: usize, member: usize) {
         let register = state.columns[member].registers[attempt];
-        if register.is(RegisterState::Aborted) {
+        let told = register == Cell::FORGOTTEN && self.mutant == Mutant::ForgottenTold;
+        if register.is(RegisterState::Aborted) || told {
             state.finish(attempt, GATEWAY, Verdict::Abort);
         } else if register.is_open() {
             state.columns[member].answers[attempt][GATEWAY] = register;
@@ -140,17 +188,24 @@ impl Fast {
     fn inquire(&self, state: &mut State, attempt: usize, process: usize, member: usize) {
         let number = process as u8 + 1;
         let answer = self.deliver(state, attempt, member, Message::Inquire { ballot: ballot(number) });
+        self.answered(state, (attempt, process, member), answer);
+    }
+
+    fn answered(&self, state: &mut State, (attempt, process, member): (usize, usize, usize), answer: Answer) {
         match answer {
-            Answer::Register(cell) => {
-                state.columns[member].answers[attempt][process] = cell;
-                let answers = state.answers(attempt, process);
-                if let Decision::Finish(value) = self.members.survey(number, answers, |survey| survey.decide()) {
-                    state.finish(attempt, process, value.into());
-                }
-            }
-            Answer::TooOld if self.mutant == Mutant::TooOldTold => state.finish(attempt, process, Verdict::Abort),
-            Answer::TooOld => state.enter(attempt, process, Phase::Clearing),
-            Answer::Corrupt => {}
+            Answer::Register(cell) => state.columns[member].answers[attempt][process] = cell,
+            Answer::Forgotten => state.columns[member].forgotten[attempt][process].note(),
+            Answer::Corrupt => return,
+        }
+        let since = if self.mutant == Mutant::OrderIgnored { Forgotten::Now } else { Forgotten::Before };
+        let open = state.answers(attempt, process).any(Cell::is_open);
+        if open && state.knows_forgotten(attempt, process, since) {
+            state.finish(attempt, process, Verdict::Abort);
+            return;
+        }
+        let answers = state.answers(attempt, process);
+        if let Decision::Finish(value) = self.members.survey(process as u8 + 1, answers, |survey| survey.decide()) {
+            state.finish(attempt, process, value.into());
         }
     }
 
@@ -160,7 +215,7 @@ impl Fast {
         match answer {
             Answer::Register(cell) => history.note(cell.verdict()),
             Answer::Corrupt => history.torn = true,
-            Answer::TooOld => {}
+            Answer::Forgotten => {}
         }
         answer
     }
@@ -173,26 +228,42 @@ impl Fast {
         }
     }
 
-    /// Whether the floor may make a register OLD: nothing is there, or everybody knows the outcome. A floor above
-    /// attempt 2 is above attempt 1.
+    /// Whether a floor above the attempt lets this register go. Of a commit, the others are asked whether they have
+    /// ended too, which is also so where there is no register.
     fn may_go(&self, state: &State, attempt: usize, member: usize) -> bool {
-        let registers = state.columns[member].registers;
-        let register = registers[attempt];
-        let heard = || self.registers(state, attempt).all(|other| other == Cell::OLD || other.is_decided());
-        let alone = attempt == 0 || !registers[0].is(RegisterState::None);
-        alone && register.is(RegisterState::None)
-            || register.is_decided() && (self.mutant == Mutant::CollectedUnheard || heard())
+        let ended = || self.registers(state, attempt).all(|register| !register.is_open());
+        match state.columns[member].registers[attempt].state() {
+            Some(RegisterState::None | RegisterState::Aborted) => true,
+            Some(RegisterState::Committed) => self.mutant == Mutant::CollectedUnasked || ended(),
+            _ => false,
+        }
+    }
+
+    /// A floor above attempt 2 is above attempt 1.
+    fn collect(&self, state: &mut State, attempt: usize, member: usize) {
+        let fenced = self.mutant != Mutant::Unfenced;
+        let registers = &mut state.columns[member].registers;
+        registers[attempt] = if fenced { Cell::FORGOTTEN } else { Cell::default() };
+        for register in registers[..attempt].iter_mut().filter(|register| fenced && register.is(RegisterState::None)) {
+            *register = Cell::FORGOTTEN;
+        }
+    }
+
+    /// A promise above attempt 1 waits for its intents. It matters as long as the attempt could be prepared.
+    fn may_promise(&self, register: Cell) -> bool {
+        register.is(RegisterState::None) || self.mutant == Mutant::RefusedBelowFloor && register.is_decided()
     }
 
     fn registers(&self, state: &State, attempt: usize) -> impl Iterator<Item = Cell> {
         state.columns[..self.participants].iter().map(move |column| column.registers[attempt])
     }
 
-    pub(super) fn all_old(&self, state: &State) -> bool {
-        self.registers(state, 0).all(|register| register == Cell::OLD)
+    pub(super) fn all_forgotten(&self, state: &State) -> bool {
+        self.registers(state, 0).all(|register| register == Cell::FORGOTTEN)
     }
 
-    /// A recoverer that has not begun would end any attempt now.
+    /// A recoverer that has not begun would end any attempt now, unless all have forgotten it. It asks twice if it
+    /// must.
     pub(super) fn recovery_ends(&self, state: &State) -> bool {
         (0..self.attempts).all(|attempt| {
             let [gateway, recoverer] = state.attempts[attempt].phases;
@@ -202,11 +273,17 @@ impl Fast {
 
     fn ends(&self, mut state: State, attempt: usize) -> bool {
         self.act(&mut state, Action::Recover(attempt));
-        for member in 0..self.participants {
+        for _ in 0..2 {
+            for member in 0..self.participants {
+                if state.attempts[attempt].phases[RECOVERER] == Phase::Inquiring {
+                    self.act(&mut state, Action::Inquire(attempt, RECOVERER, member));
+                }
+            }
             if state.attempts[attempt].phases[RECOVERER] == Phase::Inquiring {
-                self.act(&mut state, Action::Inquire(attempt, RECOVERER, member));
+                state.enter(attempt, RECOVERER, Phase::Inquiring);
             }
         }
-        state.attempts[attempt].phases[RECOVERER] != Phase::Inquiring
+        let known = |register: Cell| register != Cell::FORGOTTEN;
+        state.attempts[attempt].phases[RECOVERER] != Phase::Inquiring || !self.registers(&state, attempt).any(known)
     }
 }

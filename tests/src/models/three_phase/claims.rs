@@ -11,7 +11,7 @@ impl ThreePhase {
         let committed = state.history.committed;
         let holds = |register: Cell| {
             let commits = register.is(RegisterState::PreCommit) || register.is(RegisterState::Committed);
-            register == Cell::OLD || commits && register.commit_id() == committed
+            register == Cell::FORGOTTEN || commits && register.commit_id() == committed
         };
         let acceptors = || (0..self.members()).filter(|member| self.surveyed.is_acceptor(*member));
         let holding = acceptors().filter(|member| holds(state.columns[*member].register)).count();
@@ -24,7 +24,8 @@ impl ThreePhase {
             || self.registers(state).all(|register| !register.is(RegisterState::None))
     }
 
-    /// One more terminator would end the attempt now, even if any one group of a majority of three were away.
+    /// One more terminator would end the attempt now, even if any one group of a majority of three were away; unless
+    /// all whom it reaches have forgotten the attempt. It asks twice if it must.
     pub(super) fn recovery_ends(&self, state: &State) -> bool {
         let last = self.processes - 1;
         if state.processes[last].phase != Phase::Idle {
@@ -38,8 +39,14 @@ impl ThreePhase {
         let mut state = state.clone();
         let reached = || (0..self.members()).filter(|member| Some(*member) != away);
         self.act(&mut state, Action::Start(process));
-        for member in reached() {
-            self.act(&mut state, Action::Inquire(process, member));
+        for _ in 0..2 {
+            for member in reached() {
+                self.act(&mut state, Action::Inquire(process, member));
+            }
+            if state.processes[process].phase != Phase::Asking || self.proposals(&state, process)[0].is_some() {
+                break;
+            }
+            state.enter(process, Phase::Asking);
         }
         if let (Phase::Asking, [Some(verdict), _]) = (state.processes[process].phase, self.proposals(&state, process)) {
             self.act(&mut state, Action::Decide(process, verdict));
@@ -47,12 +54,13 @@ impl ThreePhase {
                 self.act(&mut state, Action::Propose(process, member));
             }
         }
-        matches!(state.processes[process].phase, Phase::Done | Phase::Clearing)
+        let known = |member: usize| state.columns[member].register != Cell::FORGOTTEN;
+        state.processes[process].phase == Phase::Done || !reached().any(known)
     }
 
     /// Committed, and collected everywhere.
     pub(super) fn is_over(&self, state: &State) -> bool {
-        state.history.committed != 0 && self.registers(state).all(|register| register == Cell::OLD)
+        state.history.committed != 0 && self.registers(state).all(|register| register == Cell::FORGOTTEN)
     }
 
     /// A terminator aborts what the coordinator was about to commit.

@@ -5,17 +5,19 @@
 //!                                     │                 └──► PreAbort(0) ───────► quorum ─► told, DoAbort
 //!                                     └─ a NO: told, DoAbort
 //!   terminators (ballots 1 ..) Inquire(b) ─► Survey::decide ─► PreCommit(b, C=b+1) / PreAbort(b) ─► quorum ─► told
-//!   range                      attempt floor: a register that is NONE, or decided at all of them, becomes OLD
+//!   range                      attempt floor: NONE, ABORTED, and COMMITTED where all have ended, become FORGOTTEN
 //! ```
 //! The coordinator gives up early too (PreAbort before all have voted): the product inquires instead, the protocol
 //! allows both. Two participants decide together; three or four by the majority of three; two with an arbiter by the
 //! majority of the three. An arbiter is a group without keys that the same CanCommit prepares.
 //!
-//! Who is answered TooOld has the rest aborted, and tells the client nothing: the attempt may have been committed and
-//! collected everywhere.
+//! Forgotten is no vote and no outcome: the attempt may have been committed and collected everywhere. A terminator
+//! keeps in mind who answered so. A register that it then finds undecided, in a later ask, proves that these were
+//! ABORTED or never voted.
 //!
-//! Bounds: a ballot per terminator (one that tries again is one more terminator); commit IDs are 1 and ballot + 1, for
-//! only their being different matters. Members of one kind are alike: states that differ by their order count once.
+//! Bounds: a ballot per terminator (one that tries again is one more, with what it knew of who has forgotten); commit
+//! IDs are 1 and ballot + 1, for only their being different matters. Members of one kind are alike: states that differ
+//! by their order count once.
 
 mod claims;
 mod state;
@@ -48,14 +50,18 @@ pub enum Mutant {
     ArbiterUnasked,
     /// A terminator uses the ballot of another, here of the coordinator.
     BallotShared,
-    /// A decided register is collected before the others have heard of the outcome.
-    CollectedUnheard,
-    /// A decided register is collected and the floor is not above its attempt.
-    CollectedAboveFloor,
-    /// DoAbort is taken below the floor too, where Inquire is not.
-    AbortedBelowFloor,
-    /// Who is answered TooOld tells the client that the attempt was aborted.
-    TooOldTold,
+    /// A register that is COMMITTED is collected before the others have ended.
+    CollectedUnasked,
+    /// A register is made again where one was collected: above the floor, or below it.
+    Unfenced,
+    /// A terminator takes a member that has forgotten the attempt for ABORTED, whatever the others say.
+    ForgottenIsAborted,
+    /// It does so once a register is undecided, which may have been read before that answer.
+    OrderIgnored,
+    /// A member that answers a proposal with NONE counts as one that has forgotten.
+    NoneIsForgotten,
+    /// The coordinator takes Forgotten for a NO.
+    ForgottenTold,
 }
 
 impl Mutant {
@@ -74,6 +80,7 @@ impl Mutant {
 pub struct ThreePhase {
     participants: usize,
     arbiter: bool,
+    collects: bool,
     processes: usize,
     mutant: Mutant,
     surveyed: Members,
@@ -83,12 +90,17 @@ impl ThreePhase {
     /// Two to four participants, and terminators of whom there are two or three.
     pub fn new(participants: usize, terminators: usize) -> ThreePhase {
         let (processes, surveyed) = (terminators + 1, Members::new(participants, participants));
-        ThreePhase { participants, arbiter: false, processes, mutant: Mutant::None, surveyed }
+        ThreePhase { participants, arbiter: false, collects: true, processes, mutant: Mutant::None, surveyed }
     }
 
     /// Adds an arbiter.
     pub fn arbitrated(self) -> ThreePhase {
         ThreePhase { arbiter: true, ..self }.surveying()
+    }
+
+    /// Keeps all registers: no floor rises.
+    pub fn keeping(self) -> ThreePhase {
+        ThreePhase { collects: false, ..self }
     }
 
     /// Leaves a rule out.
@@ -139,7 +151,7 @@ impl Model for ThreePhase {
     }
 
     fn properties(&self) -> Vec<Property<ThreePhase>> {
-        vec![
+        let mut properties = vec![
             Property::always("one outcome", |_, state: &State| !state.history.torn),
             Property::always("a commit lies in a quorum", ThreePhase::commit_lies_in_a_quorum),
             Property::always("a commit is proposed after every vote", ThreePhase::commit_is_voted),
@@ -154,7 +166,10 @@ impl Model for ThreePhase {
             Property::sometimes("a terminator aborts what all have voted for", |_, state: &State| {
                 ThreePhase::overtaken(state)
             }),
-            Property::sometimes("a commit is collected everywhere", ThreePhase::is_over),
-        ]
+        ];
+        if self.collects {
+            properties.push(Property::sometimes("a commit is collected everywhere", ThreePhase::is_over));
+        }
+        properties
     }
 }

@@ -1,6 +1,6 @@
 //! What is stored of an execution of three-phase commit.
 
-use super::super::registers::{Cell, History, Verdict};
+use super::super::registers::{Cell, Forgotten, History, Verdict};
 use super::{MEMBERS, PROCESSES};
 
 /// One state.
@@ -21,6 +21,8 @@ pub struct Column {
     pub register: Cell,
     /// Its last answer to each process, as far as that still matters to it.
     pub answers: [Cell; PROCESSES],
+    /// What each process knows of its forgetting.
+    pub forgotten: [Forgotten; PROCESSES],
 }
 
 /// A coordinator or terminator.
@@ -44,8 +46,8 @@ pub enum Phase {
     Asking,
     /// Has proposed.
     Proposing,
-    /// Was answered TooOld: has the rest aborted and tells the client nothing.
-    Clearing,
+    /// Has begun anew, as another process with a ballot of its own.
+    Over,
     /// Knows the outcome.
     Done,
 }
@@ -68,11 +70,27 @@ impl State {
         self.enter(process, Phase::Done);
     }
 
-    /// A process enters a phase and forgets the answers to the one before.
+    /// A process enters a phase and drops the answers to the one before; who has forgotten stays known.
     pub fn enter(&mut self, process: usize, phase: Phase) {
         self.processes[process].phase = phase;
         for column in &mut self.columns {
             column.answers[process] = Cell::default();
+            let known = &mut column.forgotten[process];
+            *known = if matches!(phase, Phase::Done | Phase::Over) { Forgotten::No } else { known.aged() };
         }
+    }
+
+    /// A terminator begins anew, as process `then`.
+    pub fn begin_anew(&mut self, process: usize, then: usize) {
+        for column in &mut self.columns {
+            column.forgotten[then] = column.forgotten[process].aged();
+        }
+        self.enter(process, Phase::Over);
+        self.enter(then, Phase::Asking);
+    }
+
+    /// Whether a process knows of a member that has forgotten, at least for so long.
+    pub fn knows_forgotten(&self, process: usize, since: Forgotten) -> bool {
+        self.columns.iter().any(|column| column.forgotten[process] >= since)
     }
 }

@@ -1,6 +1,6 @@
 //! What may happen next in three-phase commit.
 
-use super::super::registers::{Answer, Cell, Verdict, ballot};
+use super::super::registers::{Answer, Cell, Forgotten, Verdict, ballot};
 use super::{Mutant, Phase, State, ThreePhase};
 use quorate_txn::TxnId;
 use quorate_txn::api::RegisterState;
@@ -15,6 +15,8 @@ pub enum Action {
     CanCommit(usize, bool),
     /// Inquire of this process arrives at this member.
     Inquire(usize, usize),
+    /// A terminator that knows of somebody who has forgotten begins anew, as this other process.
+    Again(usize, usize),
     /// A process makes its proposal.
     Decide(usize, Verdict),
     /// It arrives at this member.
@@ -40,6 +42,7 @@ impl ThreePhase {
         if self.mutant == Mutant::TimersDecide {
             actions.extend(members.clone().map(Action::Ring));
         }
+        let members = members.filter(|_| self.collects);
         actions.extend(members.filter(|member| self.may_go(state, *member)).map(Action::Collect));
     }
 
@@ -56,9 +59,12 @@ impl ThreePhase {
             if own.sent != Verdict::Open && (process == 0 || self.surveyed.is_acceptor(member)) {
                 actions.push(Action::Propose(process, member));
             }
-            if matches!(own.phase, Phase::Done | Phase::Clearing) {
+            if own.phase == Phase::Done {
                 actions.push(Action::Tell(process, member));
             }
+        }
+        if state.knows_forgotten(process, Forgotten::Now) {
+            actions.extend(self.next_idle(state, process).map(|then| Action::Again(process, then)));
         }
         if own.phase == Phase::Asking {
             let proposals = if process == 0 { self.first_proposals(state) } else { self.proposals(state, process) };
@@ -93,6 +99,12 @@ impl ThreePhase {
                 let message = Message::Inquire { ballot: ballot(self.ballot(process)) };
                 self.ask(state, process, member, message);
             }
+            Action::Again(process, then) => {
+                state.begin_anew(process, then);
+                if self.mutant == Mutant::ForgottenIsAborted {
+                    state.finish(then, Verdict::Abort);
+                }
+            }
             Action::Decide(process, verdict) => {
                 state.processes[process].sent = verdict;
                 state.enter(process, Phase::Proposing);
@@ -104,8 +116,10 @@ impl ThreePhase {
                 }
             }
             Action::Tell(process, member) => {
-                let outcome = state.processes[process].done.told().unwrap_or(Message::DoAbort);
-                self.deliver(state, member, outcome);
+                let outcome = state.processes[process].done.told();
+                if let Some(outcome) = outcome {
+                    self.deliver(state, member, outcome);
+                }
             }
             Action::Collect(member) => self.collect(state, member),
             Action::Ring(member) => self.ring(state, member),
@@ -127,7 +141,9 @@ impl ThreePhase {
         let register = state.columns[member].register;
         if register.is_open() {
             state.columns[member].answers[0] = Cell::vote(0);
-        } else if register.is(RegisterState::Aborted) {
+        } else if register.is(RegisterState::Aborted)
+            || register == Cell::FORGOTTEN && self.mutant == Mutant::ForgottenTold
+        {
             state.finish(0, Verdict::Abort);
         }
     }
@@ -135,20 +151,43 @@ impl ThreePhase {
     /// A message that is answered: the process concludes as soon as it can.
     fn ask(&self, state: &mut State, process: usize, member: usize, message: Message) {
         let answer = self.deliver(state, member, message);
-        match (state.processes[process].phase, answer) {
+        let phase = state.processes[process].phase;
+        if process > 0
+            && matches!(phase, Phase::Asking | Phase::Proposing)
+            && self.concludes(state, process, member, answer)
+        {
+            state.finish(process, Verdict::Abort);
+            return;
+        }
+        match (phase, answer) {
             (Phase::Asking, Answer::Register(cell)) if process > 0 => {
                 state.columns[member].answers[process] = cell;
                 if let Decision::Finish(value) = self.survey(state, process, |survey| survey.decide()) {
                     state.finish(process, value.into());
                 }
             }
-            (Phase::Asking, Answer::TooOld) if self.mutant == Mutant::TooOldTold => {
-                state.finish(process, Verdict::Abort);
-            }
-            (Phase::Asking, Answer::TooOld) => state.enter(process, Phase::Clearing),
             (Phase::Proposing, Answer::Register(cell)) => self.proposed(state, process, member, cell),
             _ => {}
         }
+    }
+
+    fn next_idle(&self, state: &State, process: usize) -> Option<usize> {
+        (process + 1..self.processes).find(|other| state.processes[*other].phase == Phase::Idle)
+    }
+
+    /// Takes note of who has forgotten; whether that, and a register still undecided, says that the attempt is aborted.
+    fn concludes(&self, state: &mut State, process: usize, member: usize, answer: Answer) -> bool {
+        let none = Answer::Register(Cell::default());
+        let forgotten = answer == Answer::Forgotten || answer == none && self.mutant == Mutant::NoneIsForgotten;
+        // Later is when it proposes, or begins anew.
+        let later = state.processes[process].phase == Phase::Asking || self.next_idle(state, process).is_some();
+        if forgotten && later {
+            state.columns[member].forgotten[process].note();
+        }
+        let at_once = self.mutant == Mutant::OrderIgnored;
+        let open = matches!(answer, Answer::Register(cell) if cell.is_open());
+        let open = open || at_once && state.answers(process).any(Cell::is_open);
+        open && state.knows_forgotten(process, if at_once { Forgotten::Now } else { Forgotten::Before })
     }
 
     /// An answer to a proposal. A refusal that does not end it is forgotten: it will lead nowhere.
@@ -166,30 +205,29 @@ impl ThreePhase {
 
     fn deliver(&self, state: &mut State, member: usize, message: Message) -> Answer {
         let register = &mut state.columns[member].register;
-        if self.mutant == Mutant::AbortedBelowFloor && *register == Cell::OLD && message == Message::DoAbort {
-            *register = Cell::default();
-        }
         let answer = register.take(message);
         match answer {
             Answer::Register(cell) => state.history.note(cell.verdict()),
             Answer::Corrupt => state.history.torn = true,
-            Answer::TooOld => {}
+            Answer::Forgotten => {}
         }
         answer
     }
 
-    /// Whether the floor may make a register OLD: nothing is there, or everybody knows the outcome.
+    /// Whether a floor above the attempt lets this register go. Of a commit, the others are asked whether they have
+    /// ended too, which is also so where there is no register.
     fn may_go(&self, state: &State, member: usize) -> bool {
-        let register = state.columns[member].register;
-        let heard = || self.registers(state).all(|register| register == Cell::OLD || register.is_decided());
-        register.is(RegisterState::None)
-            || register.is_decided() && (self.mutant == Mutant::CollectedUnheard || heard())
+        let ended = || self.registers(state).all(|register| !register.is_open());
+        match state.columns[member].register.state() {
+            Some(RegisterState::None | RegisterState::Aborted) => true,
+            Some(RegisterState::Committed) => self.mutant == Mutant::CollectedUnasked || ended(),
+            _ => false,
+        }
     }
 
     fn collect(&self, state: &mut State, member: usize) {
-        let register = &mut state.columns[member].register;
-        let kept = self.mutant == Mutant::CollectedAboveFloor && register.is_decided();
-        *register = if kept { Cell::default() } else { Cell::OLD };
+        let fenced = self.mutant != Mutant::Unfenced;
+        state.columns[member].register = if fenced { Cell::FORGOTTEN } else { Cell::default() };
     }
 
     fn ring(&self, state: &mut State, member: usize) {

@@ -23,6 +23,13 @@ async fn committed_here(world: &World, counter: u64, key: u8) -> Prepare {
     txn
 }
 
+async fn committed_one(world: &World, counter: u64, key: u8) -> Prepare {
+    let mut one = prepare(world.begin(counter), key, "a");
+    (one.writes[0].base, one.commit_id) = (Base::Any, world.commit_id());
+    committed(world.ask(LEFT, Request::CommitOne(one.clone())).await);
+    one
+}
+
 #[tokio::test(start_paused = true)]
 async fn versions_below_the_floor_go_and_reads_there_are_refused() {
     let world = World::new(1).await;
@@ -92,9 +99,7 @@ async fn what_is_prepared_keeps_what_it_has_read() {
 async fn a_record_goes_and_is_never_made_again() {
     let world = World::new(1).await;
     let leader = world.leader(LEFT).await;
-    let mut one = prepare(world.begin(1), 0x20, "a");
-    (one.writes[0].base, one.commit_id) = (Base::Any, world.commit_id());
-    committed(world.ask(LEFT, Request::CommitOne(one.clone())).await);
+    let one = committed_one(&world, 1, 0x20).await;
     let horizon = world.commit_id();
     let young = prepare(world.begin(2), 0x40, "b");
     assert_eq!(world.ask(LEFT, Request::Settle { record: record(&young) }).await, Reply::Aborted);
@@ -165,4 +170,43 @@ async fn floors_survive_their_leader_and_splits() {
     let right = quorate_storage::RangeId(9);
     assert_eq!(world.ask(right, get(stale, 0x60)).await, Reply::TooOld { floor });
     assert_eq!(world.ask(LEFT, get(stale, 0x20)).await, Reply::TooOld { floor });
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_forgotten_while_the_floor_only_rises() {
+    let world = World::new(1).await;
+    let leader = world.leader(LEFT).await;
+    let one = committed_one(&world, 1, 0x20).await;
+    let late = prepare(world.begin(2), 0x40, "b");
+    let horizon = world.commit_id();
+    // A latch that was taken before keeps the floor from rising.
+    leader.hold_latch(&[0x60]);
+    let collecting = leader.clone();
+    let collecting = tokio::spawn(async move { collecting.collect_records(horizon).await });
+    world.pause(5).await;
+    let inquire = Request::Inquire { record: record(&late), ballot: Ballot::default() };
+    let asked = world.start(LEFT, inquire).await;
+    assert!(!asked.is_finished(), "a copy of its prepare might still be taken, if the floor does not rise");
+    let known = Request::Settle { record: record(&one) };
+    assert_eq!(committed(world.ask(LEFT, known).await), one.commit_id, "what there is, is told");
+    leader.drop_latch(&[0x60]);
+    collecting.await.unwrap().unwrap();
+    assert_eq!(asked.await.unwrap(), Reply::Forgotten);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_is_cut_off_says_nothing_of_what_may_be_decided_elsewhere() {
+    let world = World::new(3).await;
+    let leader = world.leader(LEFT).await;
+    let mut txn = prepare(world.begin(1), 0x20, "new");
+    txn.participants = vec![vec![0x20], vec![0x90]];
+    txn.acceptors.clear();
+    txn.commit_id = world.commit_id();
+    assert!(matches!(world.ask(LEFT, Request::PrepareFast(txn.clone())).await, Reply::Register(_)));
+    let request = Request::Inquire { record: record(&txn), ballot: Ballot { round: 1, terminator: (1, 1) } };
+    world.cut.lock().insert(leader.node);
+    let request = crate::api::RangeRequest { range: LEFT, generation: leader.generation(), request };
+    assert!(matches!(leader.handle(request.clone()).await, Reply::NotLeader { .. }));
+    let next = world.leader(LEFT).await;
+    assert!(matches!(next.handle(request).await, Reply::Register(register) if register.is_fast()));
 }

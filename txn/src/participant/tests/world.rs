@@ -145,6 +145,16 @@ impl World {
 }
 
 impl Participant {
+    /// Latches a key, as a write under way does.
+    pub(super) fn hold_latch(&self, key: &[u8]) {
+        let latch = crate::lock::Latch { attempt: Attempt::default(), at: TxnId(u64::MAX) };
+        self.state.lock().latches.take(key.to_vec(), latch);
+    }
+
+    pub(super) fn drop_latch(&self, key: &[u8]) {
+        self.state.lock().unlatch(vec![key.to_vec()], None);
+    }
+
     pub(super) fn generation(&self) -> u64 {
         self.store.view(self.range).unwrap().descriptor.generation
     }

@@ -329,6 +329,7 @@ async fn a_commit_that_is_held_shows_and_goes_on() {
     let attempt = txn.attempt();
     let committing = tokio::spawn(async move { txn.commit().await.map(|committed| committed.commit_id) });
     assert_eq!(client.coordinator().brake().held().await, Some(attempt));
+    world.runtime.sleep(std::time::Duration::from_secs(10)).await;
     let shown = client.inspect().await.remove(0).1;
     assert_eq!(shown.in_doubt.iter().map(|held| held.record.attempt).collect::<Vec<_>>(), [attempt, attempt]);
     assert!(shown.locks.iter().all(|lock| lock.granted && lock.attempt == Some(attempt) && lock.mode.is_none()));
