@@ -21,7 +21,8 @@ use quorate::Node;
 use quorate_bench::target::{Connection, Embedded, Target as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 const ROUNDS: usize = 3;
 const TAKES: Duration = Duration::from_secs(3);

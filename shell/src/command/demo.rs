@@ -205,9 +205,12 @@ impl Control {
             };
             return Err(SqlError::usage(format!("no transfer could be held: {why}")));
         };
+        // Nodes join side by side, so that their ids may be other than their numbers here.
+        let id = node.id();
+        let place = format!("node {coordinator} (node_id {id})");
         let text = format!(
             "transaction {transaction} moves 10 from account 1 to account 2, which lie in two ranges. Both have voted yes;\n\
-             node {coordinator}, its coordinator, stops before PreCommit. Look at it, then resume it or kill its \
+             {place}, its coordinator, stops before PreCommit. Look at it, then resume it or kill its \
              coordinator:\n\
              \x20 SELECT * FROM quorate.in_doubt;   SELECT * FROM quorate.locks;\n\
              \x20 \\demo resume                      \\demo kill coordinator"
