@@ -14,6 +14,11 @@ use std::time::Duration;
 /// How long old versions are kept if nothing else is said.
 pub const RETENTION: Duration = Duration::from_secs(3600);
 
+/// Bounds of the retention: gateways tell of transactions that have been open for some seconds, so that what these read is
+/// kept; and a node remembers a sample of the IDs for every ten seconds of it.
+pub(super) const RETENTIONS: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(20)..=Duration::from_secs(90 * 24 * 3600);
+
 /// Where a node keeps its data.
 #[derive(Clone, Debug)]
 pub enum Storage {

@@ -5,7 +5,7 @@ use super::info::Info;
 use super::late::LateTransport;
 use super::leases::{self, Sink};
 use super::membership::Membership;
-use super::options::{Network, NodeOptions};
+use super::options::{Network, NodeOptions, RETENTIONS};
 use super::records::NodeRecord;
 use super::storage::{self, Place, storage_error};
 use super::{Inner, Node, identity, threads, upkeep};
@@ -68,6 +68,11 @@ type Attach = Box<dyn FnOnce(Arc<dyn Handler>) -> Arc<dyn Transport> + Send>;
 
 /// Starts a real node; see the chapter in [`super`].
 pub(super) async fn start(mut options: NodeOptions, runtime: Runtime) -> Result<Node> {
+    if !RETENTIONS.contains(&options.retention) {
+        let message = format!("a retention of {:?} is not possible", options.retention);
+        let hint = "Keep rows for at least 20 s, which transactions need that are open, and at most 90 days.";
+        return Err(Error::new(SqlState::CONFIG_FILE_ERROR, message).with_hint(hint));
+    }
     options.network = options.network.map(Network::settled);
     let opened = storage::open(options.storage.clone(), options.cache_bytes, &runtime).await?;
     let known = opened.place.node()?;

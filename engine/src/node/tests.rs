@@ -81,3 +81,12 @@ async fn damaged_data_stops_the_node_and_is_told() {
     assert!(later.is(SqlState::DATA_CORRUPTED), "{later:?}");
     assert!(node.shutdown().await.unwrap_err().is(SqlState::DATA_CORRUPTED));
 }
+
+#[tokio::test]
+async fn a_retention_that_open_transactions_cannot_live_with_is_refused() {
+    for seconds in [0, 19, 100 * 24 * 3600, u64::MAX] {
+        let options = NodeOptions { retention: std::time::Duration::from_secs(seconds), ..NodeOptions::memory() };
+        let error = Node::start(options).await.unwrap_err();
+        assert!(error.to_string().contains("retention"), "{error}");
+    }
+}
