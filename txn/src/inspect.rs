@@ -12,7 +12,7 @@ use quorate_storage::RangeId;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Locks of a node that are shown.
+/// Locks, and undecided transactions, of a node that are shown.
 pub(crate) const MOST: usize = 10_000;
 
 /// What a node has to show.

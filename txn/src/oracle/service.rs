@@ -1,8 +1,8 @@
 //! The oracle at the leader of r2: takes over a term, renews the window, confirms leadership.
 //!
 //! The limit and the catalog ID lie in the range's data under fixed keys, as eight bytes, big endian; they are written
-//! by raw commands (r2 has no participant). All writes of a term are made under one lock, so they apply in the order
-//! in which their values were computed.
+//! by raw commands (r2 has no participant). All writes of these two in a term are made under one lock, so they apply in the
+//! order in which their values were computed; a sample has a key of its own.
 //!
 //! ```text
 //!   Data  02 'l'                 limit       no ID >= limit was ever handed out

@@ -57,6 +57,8 @@ impl Participant {
         let mut sweep = Sweep::new(&view.descriptor.span, floor);
         let mut raised = false;
         loop {
+            // A node that closes does not wait for the end of a walk that finds nothing.
+            self.current(view.descriptor.generation)?;
             let found = sweep.next(self.engine.as_ref(), ENTRY).map_err(|error| self.failed(error))?;
             let Some(garbage) = found else { return Ok(()) };
             if garbage == Garbage::default() {
@@ -76,6 +78,7 @@ impl Participant {
         let mut rest = view.descriptor.span.in_keyspace(Keyspace::Record);
         let mut raised = false;
         while rest.start < rest.end {
+            self.current(view.descriptor.generation)?;
             let found = record::decided(self.engine.as_ref(), &mut rest, floor, ENTRY);
             let found = found.map_err(|error| self.failed(error))?;
             let deletable = self.forgettable(found).await;
@@ -162,7 +165,7 @@ impl Participant {
         };
         self.collected.fetch_max(floors.history.0, Ordering::AcqRel);
         self.released(admitted).await?;
-        if self.state.lock().intents.holders().any(|holder| holder.start.read_id < floors.history) {
+        if self.state.lock().intents.holders().any(|holder| holder.start.read_id < to.history) {
             return Err(Box::new(Reply::NotReady));
         }
         let mut batch = Batch::default();

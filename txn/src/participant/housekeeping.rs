@@ -60,7 +60,8 @@ impl Participant {
         let waiting = waiting.map(|key| (key.clone(), None, None, false));
         let locks = intents.chain(volatile).chain(waiting).take(room);
         all.locks.extend(locks.map(|(key, mode, attempt, granted)| Locked { range, key, mode, attempt, granted }));
-        all.in_doubt.extend(state.intents.holders().map(|holder| InDoubt {
+        let room = MOST.saturating_sub(all.in_doubt.len());
+        all.in_doubt.extend(state.intents.holders().take(room).map(|holder| InDoubt {
             range,
             record: holder.record.clone(),
             state: holder.state,

@@ -109,6 +109,7 @@ impl Participants {
 
     /// Takes a sample, and has every range collect what is below the horizon.
     async fn collect(self: Arc<Self>, due: Due) {
+        let _collecting = Collecting(&self.collecting);
         if due.sample
             && let Some(ids) = self.parts.seams.ids.get().and_then(Weak::upgrade)
             && let Some(newest) = ids.newest_id().await
@@ -125,7 +126,6 @@ impl Participants {
                 log_halt(&participant, participant.collect_history(floors.history).await);
             }
         }
-        self.collecting.store(false, Ordering::Release);
     }
 
     /// A gateway showed that it lives.
@@ -153,6 +153,15 @@ impl Participants {
         for participant in std::mem::take(&mut *self.map.write()).into_values() {
             participant.step_down();
         }
+    }
+}
+
+/// A task is collecting, however it ends.
+struct Collecting<'a>(&'a AtomicBool);
+
+impl Drop for Collecting<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 
