@@ -5,6 +5,7 @@
 //!  0x01         directory: range descriptors by end key          r1   [01, 02)
 //!  0x02         timestamp oracle                                 r2   [02, 03)
 //!  0x03         catalog, nodes, settings, tokens                 r3   [03, 10)
+//!  0x04         records of arbiters of three-phase commit        r3
 //!  0x10..0xfe   user tables and indexes                          r4   [10, ff)
 //! ```
 //!
@@ -28,6 +29,8 @@ pub const DIRECTORY_PREFIX: u8 = 0x01;
 pub const ORACLE_PREFIX: u8 = 0x02;
 /// First byte of catalog, node, setting and token keys.
 pub const CATALOG_PREFIX: u8 = 0x03;
+/// First byte of the keys under which arbiters of three-phase commit keep their records; nothing else lies there.
+pub const ARBITER_PREFIX: u8 = 0x04;
 /// Smallest first byte of user tables.
 pub const USER_PREFIX: u8 = 0x10;
 /// End of the keyspace (exclusive, first byte).

@@ -203,6 +203,9 @@ pub struct Prepare {
     pub acceptors: Vec<Vec<u8>>,
     /// Whether the transaction read in ranges where it does not write (recovery may not commit on its own then).
     pub foreign_reads: bool,
+    /// Path ONE, if nothing was read elsewhere: what the transaction knows of the catalog. A participant that must refuse the
+    /// commit ID may then commit at a higher one of its own, as long as the catalog has not changed since.
+    pub catalog_id: Option<TxnId>,
 }
 
 /// One buffered write.
@@ -233,7 +236,7 @@ pub enum Reply {
         /// One result per read.
         results: Vec<ReadResult>,
         /// Of a locking read only: `Some(n)` if what was read is the state at `n > read_id` instead of at `read_id`.
-        /// The gateway moves to a new S >= n: it refreshes earlier reads from its old S, and these from `n`.
+        /// The gateway moves to a new S >= n, with its earlier reads refreshed there; above n it reads these again.
         newest: Option<TxnId>,
     },
     /// Done; nothing to say.

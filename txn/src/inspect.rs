@@ -10,10 +10,13 @@ use bincode::{Decode, Encode};
 use parking_lot::Mutex;
 use quorate_storage::RangeId;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Locks, and undecided transactions, of a node that are shown.
 pub(crate) const MOST: usize = 10_000;
+/// Characters of a statement that are shown.
+const MOST_TEXT: usize = 1_000;
 
 /// What a node has to show.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -22,6 +25,8 @@ pub struct Inspection {
     pub locks: Vec<Locked>,
     /// Undecided transactions with intents in those ranges.
     pub in_doubt: Vec<InDoubt>,
+    /// What the open transactions of its gateway are at.
+    pub sessions: Vec<Work>,
     /// Commits of its gateway since it started, by the way taken and the reason for it.
     pub commits: Vec<(String, Option<String>, u64)>,
 }
@@ -33,10 +38,10 @@ pub struct Locked {
     pub range: RangeId,
     /// The key.
     pub key: Vec<u8>,
-    /// A volatile lock in this mode; `None`: an intent of a transaction that is being committed.
+    /// A volatile lock in this mode; `None`: an intent of a transaction that is being committed, or somebody waiting for it.
     pub mode: Option<LockMode>,
-    /// Whose; `None`: requests that wait for an intent, which are not told apart.
-    pub attempt: Option<Attempt>,
+    /// Whose.
+    pub attempt: Attempt,
     /// Whether it is held; else it is waited for.
     pub granted: bool,
 }
@@ -58,6 +63,73 @@ pub struct InDoubt {
     pub silence: Duration,
     /// Whether recovery is under way.
     pub recovering: bool,
+}
+
+/// What an open transaction is at.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Work {
+    /// Its attempt.
+    pub attempt: Attempt,
+    /// The number of its session.
+    pub session: i32,
+    /// The statement that runs, or ran last.
+    pub statement: String,
+}
+
+/// The transactions of a gateway that have begun and not ended.
+#[derive(Debug, Default)]
+pub(crate) struct Open {
+    /// By the ID at which they began and the counter of their first attempt. Held for one change or lookup.
+    transactions: Mutex<BTreeMap<(TxnId, u64), Working>>,
+}
+
+#[derive(Clone, Debug)]
+struct Working {
+    attempt: Attempt,
+    /// Session and statement, as far as they were told.
+    at: Option<(i32, Arc<str>)>,
+}
+
+impl Open {
+    /// A transaction begins with this attempt.
+    pub fn begins(&self, first: Attempt) {
+        self.transactions.lock().insert((first.birth, first.counter), Working { attempt: first, at: None });
+    }
+
+    /// It goes on as this attempt.
+    pub fn goes_on(&self, first: Attempt, attempt: Attempt) {
+        if let Some(working) = self.transactions.lock().get_mut(&(first.birth, first.counter)) {
+            working.attempt = attempt;
+        }
+    }
+
+    /// It runs a statement for a session.
+    pub fn works_on(&self, first: Attempt, session: i32, statement: Arc<str>) {
+        if let Some(working) = self.transactions.lock().get_mut(&(first.birth, first.counter)) {
+            working.at = Some((session, statement));
+        }
+    }
+
+    /// It has ended.
+    pub fn ended(&self, first: Attempt) {
+        self.transactions.lock().remove(&(first.birth, first.counter));
+    }
+
+    /// The oldest one: where it began, and its first attempt's counter.
+    pub fn oldest(&self) -> Option<(TxnId, u64)> {
+        self.transactions.lock().keys().next().copied()
+    }
+
+    /// What those are at that told it.
+    pub fn list(&self) -> Vec<Work> {
+        let all = self.transactions.lock();
+        let work = |working: &Working| {
+            let (session, statement) = working.at.as_ref()?;
+            let statement = statement.chars().take(MOST_TEXT).collect();
+            Some(Work { attempt: working.attempt, session: *session, statement })
+        };
+        all.values().filter_map(work).take(MOST).collect()
+    }
 }
 
 /// Commits of a gateway, counted.

@@ -245,7 +245,8 @@ async fn a_commit_tells_how_it_came_about() {
     let lines: Vec<String> =
         session.query_all("EXPLAIN (ANALYZE, TXN) UPDATE account SET balance = 8", ()).await.unwrap();
     assert!(lines.contains(&"Commit: 3PC: 2 ranges, because the session asked for it".to_owned()), "{lines:#?}");
-    assert!(lines.iter().filter(|line| line.contains("can commit: PREPARED r")).count() == 2, "{lines:#?}");
+    assert!(lines.iter().filter(|line| line.contains("can commit: PREPARED r")).count() == 3, "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains("can commit: PREPARED r3 /arbiter/")), "{lines:#?}");
     assert!(lines.last().unwrap().contains("2 Raft rounds"), "{lines:#?}");
     let error = session.execute("SET commit_protocol = 'two_phase'", ()).await.unwrap_err();
     assert_eq!(error.sqlstate(), Some(SqlState::INVALID_PARAMETER_VALUE));

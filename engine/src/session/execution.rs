@@ -215,6 +215,9 @@ impl Session {
         }
         if let Some(block) = &mut self.block {
             block.alone = alone;
+            if let Some(txn) = &mut block.txn {
+                txn.works_on(self.process_id, Arc::clone(&prepared.sql));
+            }
         }
         let first = self.block.as_ref().is_some_and(|block| block.statements == 0);
         let mark = self.block.as_ref().and_then(|block| block.txn.as_ref()).map(|txn| txn.mark());

@@ -51,7 +51,7 @@ pub struct Session {
     pub(super) user: Arc<str>,
     pub(super) database: Arc<str>,
     pub(super) database_id: DatabaseId,
-    process_id: i32,
+    pub(super) process_id: i32,
     startup: Vec<(String, String)>,
     pub(super) settings: Arc<Settings>,
     /// The open transaction, implicit or not.

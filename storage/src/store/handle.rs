@@ -60,10 +60,14 @@ impl StoreHandle {
     /// Never proposes twice, never forwards.
     pub async fn propose(&self, range: RangeId, command: Command) -> Outcome {
         let (reply, answer) = tokio::sync::oneshot::channel();
-        if !self.send(Event::Propose { range, command, reply }) {
-            return Outcome::Stopped;
-        }
+        self.propose_for(range, command, reply);
         answer.await.unwrap_or(Outcome::Stopped)
+    }
+
+    /// As [`StoreHandle::propose`], at once: what is proposed by calls in a row is written with one fsync. A `reply` that is
+    /// dropped means [`Outcome::Stopped`].
+    pub fn propose_for(&self, range: RangeId, command: Command, reply: tokio::sync::oneshot::Sender<Outcome>) {
+        self.send(Event::Propose { range, command, reply });
     }
 
     /// Confirms that this store still leads `range` in `term`, with a quorum round that starts after the call

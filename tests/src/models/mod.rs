@@ -14,8 +14,8 @@
 //! the product has the same bug to plant ([`quorate_storage::mutation`]), the mutant plants it, so that it is the
 //! product's own line that is missed.
 //!
-//! The models reach beyond the product in two places: it has no arbiter, and asks a quorum for every read instead of
-//! leasing IDs. What is found there is what such code will have to keep to.
+//! The models reach beyond the product in one place: it asks a quorum for every read instead of leasing IDs. What is found
+//! there is what such code will have to keep to.
 //!
 //! Where registers are collected, the models found four rules that recovery cannot do without: NONE is not Forgotten
 //! (`NoneIsForgotten`), an undecided register is answered by a confirmed leader only (`InquiredUnconfirmed`), Forgotten is

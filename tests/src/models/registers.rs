@@ -270,12 +270,11 @@ pub struct Members {
 }
 
 impl Members {
-    /// So many members, of whom the product chooses the deciding ones. The first `voters` are those whose votes
-    /// recovery looks for.
-    pub fn new(members: usize, voters: usize) -> Members {
-        let mut participants: Vec<Vec<u8>> = (0..members).map(key).collect();
-        let acceptors = choose_acceptors(&participants);
-        participants.truncate(voters);
+    /// So many participants, and an arbiter behind them if they have one; the product chooses the deciding ones.
+    pub fn new(participants: usize, arbiter: bool) -> Members {
+        let arbiter = arbiter.then(|| key(participants));
+        let participants: Vec<Vec<u8>> = (0..participants).map(key).collect();
+        let acceptors = choose_acceptors(&participants, arbiter);
         Members { participants, acceptors }
     }
 

@@ -16,7 +16,7 @@ pub struct Mutation {
     /// And with faults of which kinds.
     pub kinds: &'static [Kind],
     /// Within how many seeds, whichever is the first, the workload finds it with all faults; `None` if only that one seed
-    /// is known to, or (without a seed) only one of an earlier release.
+    /// is known to, or (without a seed) only one of an earlier release, or only the models.
     pub within: Option<u64>,
 }
 
@@ -186,6 +186,22 @@ pub const MUTATIONS: &[Mutation] = &[
         name: "commit-unrefreshed",
         what: "a commit over several ranges does not ask whether its reads still hold",
         workload: "list-append",
+        seed: Some(1),
+        kinds: &Kind::FIRST,
+        within: Some(200),
+    },
+    Mutation {
+        name: "arbiter-unasked",
+        what: "recovery commits before the arbiter has voted",
+        workload: "bank",
+        seed: None,
+        kinds: &Kind::FIRST,
+        within: None,
+    },
+    Mutation {
+        name: "lock-unrefreshed",
+        what: "a lock that is granted on a newer state moves S there, whatever was read before",
+        workload: "skew",
         seed: Some(1),
         kinds: &Kind::FIRST,
         within: Some(200),

@@ -49,14 +49,23 @@ pub fn quorum(acceptors: usize) -> usize {
     acceptors / 2 + 1
 }
 
-/// The acceptors among `participants`: the largest odd number up to five; both when there are two.
-pub fn choose_acceptors(participants: &[Vec<u8>]) -> Vec<Vec<u8>> {
+/// Whether so many participants need an arbiter, to be an odd number of acceptors together: then the decision is made
+/// without any one of two, or any two of four.
+pub fn wants_arbiter(participants: usize) -> bool {
+    participants.is_multiple_of(2) && participants < MAX_ACCEPTORS
+}
+
+/// The acceptors: `participants` and the arbiter, if they want one and there is one; else the largest odd number of
+/// participants up to five, or both when there are two.
+pub fn choose_acceptors(participants: &[Vec<u8>], arbiter: Option<Vec<u8>>) -> Vec<Vec<u8>> {
     let count = match participants.len() {
+        all if wants_arbiter(all) && arbiter.is_some() => all,
         2 => 2,
         odd if odd % 2 == 1 => odd.min(MAX_ACCEPTORS),
         even => even.saturating_sub(1).min(MAX_ACCEPTORS),
     };
-    participants[..count].to_vec()
+    let arbiter = arbiter.filter(|_| wants_arbiter(participants.len()));
+    participants[..count].iter().cloned().chain(arbiter).collect()
 }
 
 impl Survey<'_> {
@@ -112,8 +121,10 @@ impl Survey<'_> {
         self.acceptors.iter().filter_map(|part_key| self.replies.get(part_key))
     }
 
+    /// An arbiter that has not voted may still refuse, and then nobody else's vote counts.
     fn all_prepared_without_foreign_reads(&self) -> bool {
-        self.participants.iter().all(|part_key| {
+        let arbiters = self.acceptors.iter().filter(|_| !planted("arbiter-unasked"));
+        self.participants.iter().chain(arbiters).all(|part_key| {
             let register = self.replies.get(part_key);
             register.is_some_and(|register| register.state == RegisterState::Prepared && !register.foreign_reads)
         })
@@ -209,7 +220,25 @@ mod tests {
     #[test]
     fn acceptors_are_odd_except_for_two() {
         let parts: Vec<Vec<u8>> = (0..8).map(|n| vec![n]).collect();
-        let counts = [1, 2, 3, 4, 5, 6, 8].map(|n| choose_acceptors(&parts[..n]).len());
+        let counts = [1, 2, 3, 4, 5, 6, 8].map(|n| choose_acceptors(&parts[..n], None).len());
         assert_eq!(counts, [1, 2, 3, 3, 5, 5, 5]);
+        let arbiter = || Some(vec![99]);
+        let counts = [1, 2, 3, 4, 5, 6, 8].map(|n| choose_acceptors(&parts[..n], arbiter()).len());
+        assert_eq!(counts, [1, 3, 3, 5, 5, 5, 5]);
+    }
+
+    #[test]
+    fn an_arbiter_makes_up_for_one_of_two_but_its_vote_is_needed_too() {
+        let parts = vec![vec![1], vec![2]];
+        let acceptors = choose_acceptors(&parts, Some(vec![3]));
+        let decide = |replies: [Option<Register>; 3]| {
+            let replies = acceptors.iter().cloned().zip(replies).filter_map(|(at, reply)| Some((at, reply?))).collect();
+            Survey { participants: &parts, acceptors: &acceptors, ballot: BALLOT, replies: &replies }.decide()
+        };
+        assert_eq!(decide([is(Prepared), None, is(PreCommit)]), Decision::Propose(Value::Commit(TxnId(70))));
+        assert_eq!(decide([is(Prepared), None, is(Prepared)]), Decision::Propose(Value::Abort));
+        assert_eq!(decide([is(Prepared), None, None]), Decision::Wait);
+        assert_eq!(decide([is(Prepared), is(Prepared), None]), Decision::Propose(Value::Abort), "it may have refused");
+        assert_eq!(decide([is(Prepared), is(Prepared), is(Prepared)]), Decision::ProposeIfReadsHold);
     }
 }

@@ -38,5 +38,5 @@
 mod decide;
 mod register;
 
-pub use decide::{Decision, Survey, Value, choose_acceptors, quorum};
+pub use decide::{Decision, Survey, Value, choose_acceptors, quorum, wants_arbiter};
 pub use register::{Core, Message, Step, step};

@@ -9,8 +9,9 @@
 //!     PreCommit  ────► PRECOMMIT(C)                       a quorum of acceptors: the outcome is COMMIT, client answered
 //!   3 DoCommit   ────► COMMITTED(C), intents are versions (behind the client's back, until acknowledged)
 //! ```
-//! The decision lies in a majority of the acceptors, which are participants: the largest odd number up to five, or two
-//! when there are two. When a coordinator falls silent, anybody may *terminate* the attempt under a ballot of its own:
+//! The decision lies in a majority of the acceptors: an odd number of participants up to five, or two or four of them and an
+//! *arbiter*, a group that votes and decides with them but holds nothing (`arbiter`). So the loss of any one group out of
+//! two keeps nobody waiting who can be reached. When a coordinator falls silent, anybody may *terminate* the attempt under a ballot of its own:
 //! Inquire fences lower ballots at every register, [`crate::commit::Survey`] reads the answers, PreCommit or PreAbort at a
 //! quorum fixes the outcome, DoCommit or DoAbort spreads it. The coordinator's own ballot is 0; it proposes one value.
 //!
@@ -22,6 +23,7 @@
 //! durable NO says so.
 //! Invariant: a timer starts recovery or resends; it never decides.
 
+mod arbiter;
 mod brake;
 mod fast;
 mod outcome;

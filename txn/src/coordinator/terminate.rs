@@ -42,7 +42,7 @@ impl Coordinator {
         while self.runtime().now() - start < PATIENCE && !self.router.tasks().is_closed() {
             if let Some(value) = self.run(&mut round).await {
                 tracing::info!(%attempt, outcome = ?value, "ended an attempt without its coordinator");
-                self.spread(attempt, round.participants, commit_id_of(value));
+                self.spread(attempt, round.members(), commit_id_of(value));
                 return Some(value);
             }
             backoff.wait().await;
@@ -142,7 +142,7 @@ impl Coordinator {
 #[async_trait]
 impl Resolver for Coordinator {
     async fn terminate(&self, record: RecordKey, mut participants: Vec<Vec<u8>>, acceptors: Vec<Vec<u8>>) {
-        if !participants.contains(&record.part_key) {
+        if !participants.contains(&record.part_key) && !acceptors.contains(&record.part_key) {
             participants.push(record.part_key);
         }
         if Coordinator::terminate(self, record.attempt, &participants, &acceptors).await.is_none() {

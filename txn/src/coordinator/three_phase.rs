@@ -40,17 +40,18 @@ pub enum Decision {
 }
 
 impl Plan {
-    /// A plan for these participants, each with its writes and reads; `outside` was read in ranges without writes.
-    /// `catalog_id` is what the transaction knew of the catalog. Names participants and acceptors in every prepare.
+    /// A plan for these participants, each with its writes and reads, and an arbiter; `outside` was read in ranges without
+    /// writes. `catalog_id` is what the transaction knew of the catalog. Names participants and acceptors in every prepare.
     pub fn new(
         meta: TxnMeta,
-        mut prepares: Vec<(Arc<Route>, Prepare)>,
+        (mut prepares, arbiter): (Vec<(Arc<Route>, Prepare)>, Option<(Arc<Route>, Prepare)>),
         outside: Vec<ReadSpan>,
         catalog_id: TxnId,
         changes_catalog: bool,
     ) -> Plan {
         let participants: Vec<Vec<u8>> = prepares.iter().map(|(_, prepare)| prepare.part_key.clone()).collect();
-        let acceptors = choose_acceptors(&participants);
+        let acceptors = choose_acceptors(&participants, arbiter.as_ref().map(|(_, prepare)| prepare.part_key.clone()));
+        prepares.extend(arbiter);
         for (_, prepare) in &mut prepares {
             prepare.participants.clone_from(&participants);
             prepare.acceptors.clone_from(&acceptors);
@@ -63,6 +64,11 @@ impl Plan {
 
     fn attempt(&self) -> Attempt {
         self.meta.attempt
+    }
+
+    /// Everybody who has a register.
+    fn members(&self) -> Vec<Vec<u8>> {
+        self.prepares.iter().map(|(_, prepare)| prepare.part_key.clone()).collect()
     }
 
     fn survey<'a>(&'a self, replies: &'a BTreeMap<Vec<u8>, Register>) -> Survey<'a> {
@@ -81,7 +87,7 @@ impl Coordinator {
             Err(Refusal::No(abort)) => return Ok(self.aborted(&plan, abort)),
             Err(Refusal::Silent) => return self.end_plan(&plan, recorder).await,
         }
-        self.hold(plan.attempt(), &plan.participants).await;
+        self.hold(plan.attempt(), &plan.members()).await;
         match self.fix_commit_id(&plan, recorder).await {
             Ok(commit_id) => self.pre_commit(&plan, commit_id, recorder).await,
             Err(abort) => self.pre_abort(&plan, abort, recorder).await,
@@ -116,7 +122,11 @@ impl Coordinator {
     }
 
     async fn commit_ids(&self, plan: &Plan) -> Result<CommitIds> {
-        if plan.changes_catalog { self.oracle.catalog_commit_id().await } else { self.oracle.fresh_commit_id().await }
+        if plan.changes_catalog {
+            self.oracle.catalog_commit_id(plan.meta.read_id).await
+        } else {
+            self.oracle.fresh_commit_id().await
+        }
     }
 
     /// Phase two: the outcome is COMMIT once a quorum of acceptors has accepted.
@@ -124,7 +134,7 @@ impl Coordinator {
         let make = move |record| Request::PreCommit { record, ballot: OWN, commit_id };
         match self.propose(plan, Value::Commit(commit_id), make, recorder).await {
             Some(Value::Commit(commit_id)) => {
-                self.spread(plan.attempt(), plan.participants.clone(), Some(commit_id));
+                self.spread(plan.attempt(), plan.members(), Some(commit_id));
                 Ok(Decision::Committed(commit_id))
             }
             Some(Value::Abort) => Ok(self.aborted(plan, Abort::Conflict(RetryReason::Aborted))),
@@ -142,7 +152,7 @@ impl Coordinator {
         }
     }
 
-    /// Proposes to every participant; the outcome as soon as it is known, `None` if somebody else interferes. Proposals
+    /// Proposes to everybody; the outcome as soon as it is known, `None` if somebody else interferes. Proposals
     /// that are still under way then go on by themselves.
     async fn propose(
         &self,
@@ -155,7 +165,7 @@ impl Coordinator {
         let attempt = plan.attempt();
         let phase = if matches!(value, Value::Commit(_)) { Phase::PreCommit } else { Phase::PreAbort };
         let mut waiting: FuturesUnordered<BoxFuture<'static, (Vec<u8>, Option<Heard>)>> = FuturesUnordered::new();
-        for part_key in plan.participants.iter().cloned() {
+        for part_key in plan.members() {
             let (coordinator, make, recorder) = (self.clone(), make.clone(), recorder.clone());
             waiting.push(Box::pin(async move {
                 let record = RecordKey { part_key, attempt };
@@ -183,7 +193,7 @@ impl Coordinator {
 
     /// The attempt is aborted: tells everybody.
     fn aborted(&self, plan: &Plan, abort: Abort) -> Decision {
-        self.spread(plan.attempt(), plan.participants.clone(), None);
+        self.spread(plan.attempt(), plan.members(), None);
         Decision::Aborted(abort)
     }
 

@@ -38,10 +38,11 @@ impl Latches {
         self.held.get(key).is_some_and(|(latch, _)| latch.at <= at)
     }
 
-    /// A key of `span` for which a read at `at` must wait.
-    pub fn blocks_span(&self, span: &Span, at: TxnId) -> Option<&[u8]> {
-        let inside = self.held.range::<[u8], _>(super::bounds(span));
-        inside.filter(|(_, (latch, _))| latch.at <= at).map(|(key, _)| key.as_slice()).next()
+    /// A key of `span` for which a read of `attempt` at `at` must wait.
+    pub fn blocks_span(&self, span: &Span, at: TxnId, attempt: Attempt) -> Option<&[u8]> {
+        let mut inside = self.held.range::<[u8], _>(super::bounds(span));
+        let found = inside.find(|(_, (latch, _))| latch.at <= at && latch.attempt != attempt);
+        found.map(|(key, _)| key.as_slice())
     }
 
     /// Latches `key`, which the caller has seen free.

@@ -87,12 +87,18 @@ impl OracleClient {
         Ok((id > TxnId(0)).then_some(id))
     }
 
-    /// A commit ID above the confirmed S `read_id`.
-    pub async fn commit_id(&self, read_id: TxnId) -> Result<CommitIds> {
+    /// A commit ID above `above`: the S of the transaction, which was confirmed, or what its commit ID was refused for.
+    pub async fn commit_id(&self, above: TxnId) -> Result<CommitIds> {
         let got = self.batched(Want { commit: true, confirm: false }).await?;
-        if got.first_commit > read_id {
+        if got.first_commit > above {
             return Ok(CommitIds { commit_id: got.first_commit, catalog_id: got.catalog_id });
         }
+        // A deposed oracle gave it; or this one, if `above` was.
+        let fresh = self.fresh_commit_id().await?;
+        if fresh.commit_id > above {
+            return Ok(fresh);
+        }
+        self.advance_to(above).await?;
         self.fresh_commit_id().await
     }
 
@@ -102,10 +108,14 @@ impl OracleClient {
         Ok(CommitIds { commit_id: got.first_commit, catalog_id: got.catalog_id })
     }
 
-    /// A commit ID for a change of the catalog, told to everybody who asks later.
-    pub async fn catalog_commit_id(&self) -> Result<CommitIds> {
+    /// A commit ID above `above` for a change of the catalog, told to everybody who asks later.
+    pub async fn catalog_commit_id(&self, above: TxnId) -> Result<CommitIds> {
         let ask = Ask { catalog: true, confirm: true, ..Ask::default() };
-        let got = self.shared.caller.ask(&ask).await?;
+        let mut got = self.shared.caller.ask(&ask).await?;
+        if got.first_commit <= above {
+            self.advance_to(above).await?;
+            got = self.shared.caller.ask(&ask).await?;
+        }
         Ok(CommitIds { commit_id: got.first_commit, catalog_id: got.catalog_id })
     }
 
@@ -179,6 +189,10 @@ impl Drop for Abandoned {
 impl Ids for OracleClient {
     async fn newest_id(&self) -> Option<TxnId> {
         self.read_id().await.ok().map(|reading| reading.read_id)
+    }
+
+    async fn commit_ids(&self, above: TxnId) -> Option<CommitIds> {
+        self.commit_id(above).await.ok()
     }
 }
 

@@ -88,7 +88,7 @@ impl State {
     }
 
     fn span_settled(&self, reading: &Reading<'_>, span: &Span) -> Result<(), Block> {
-        if let Some(key) = self.latches.blocks_span(span, reading.settled) {
+        if let Some(key) = self.latches.blocks_span(span, reading.settled, reading.attempt) {
             return Err(Block::Busy(key.to_vec()));
         }
         let mut blocking = self.intents.blocks_span(span, reading.settled, reading.attempt);
@@ -121,7 +121,7 @@ impl State {
         self.not_frozen()?;
         self.has_history(from)?;
         for ReadSpan { span, .. } in spans {
-            if let Some(key) = self.latches.blocks_span(span, to) {
+            if let Some(key) = self.latches.blocks_span(span, to, meta.attempt) {
                 return Err(Block::Busy(key.to_vec()));
             }
             if let Some((key, holder)) = self.intents.blocks_span(span, to, meta.attempt).next() {
@@ -151,15 +151,43 @@ impl State {
     fn admit_at(&mut self, prepare: &Prepare, record: &[u8], patience: Patience<'_>) -> Result<Vec<Change>, Block> {
         let (meta, at) = (&prepare.meta, prepare.commit_id);
         self.keys_free(prepare, record, patience)?;
-        let promised = prepare.writes.iter().map(|write| self.cache.promised(&write.key));
-        let above = promised.filter(|promise| !promise.allows(at, meta.attempt)).map(|promise| promise.id).max();
-        let floor = self.floor.max(self.raising.history);
-        if let Some(above) = above.max((at <= floor).then_some(floor)) {
-            return Err(Block::NeedHigherId(above));
-        }
+        self.nothing_promised(prepare)?;
         let changes = self.promise_spans(meta, &prepare.reads, (meta.read_id, at), patience)?;
         self.latch(prepare, record, at);
         Ok(changes)
+    }
+
+    /// Nobody was promised that the keys of `prepare` stay as they are at its commit ID.
+    fn nothing_promised(&self, prepare: &Prepare) -> Result<(), Block> {
+        let (at, attempt) = (prepare.commit_id, prepare.meta.attempt);
+        let promised = prepare.writes.iter().map(|write| self.cache.promised(&write.key));
+        let above = promised.filter(|promise| !promise.allows(at, attempt)).map(|promise| promise.id).max();
+        let floor = self.floor.max(self.raising.history);
+        match above.max((at <= floor).then_some(floor)) {
+            Some(above) => Err(Block::NeedHigherId(above)),
+            None => Ok(()),
+        }
+    }
+
+    /// Latches a path-ONE commit whose ID is too low, for one that is yet to be drawn: readers of what was handed out up
+    /// to now pass, and the ID will be above them; later ones wait. Returns the greatest ID that may pass.
+    pub fn admit_claim(&mut self, prepare: &Prepare, record: &[u8]) -> Result<TxnId, Block> {
+        self.keys_free(prepare, record, Patience::Unprepared)?;
+        let above = self.max_seen.max(self.floor).max(self.raising.history);
+        self.latch(prepare, record, TxnId(above.0 + 1));
+        Ok(above)
+    }
+
+    /// The ID was drawn: promises the reads there, as [`State::admit_commit`] does. It holds latches, so it must not wait:
+    /// whatever it would wait for is in its way.
+    pub fn admit_claimed(&mut self, prepare: &Prepare) -> Result<Vec<Change>, Block> {
+        self.nothing_promised(prepare)?;
+        let (meta, at) = (&prepare.meta, prepare.commit_id);
+        let promised = self.promise_spans(meta, &prepare.reads, (meta.read_id, at), Patience::Unprepared);
+        promised.map_err(|block| match block {
+            Block::Busy(_) | Block::Intent(_) => Block::NeedHigherId(at),
+            other => other,
+        })
     }
 
     /// Latches a prepare. Returns the lower bound of its commit ID: greater than every ID that a request here has

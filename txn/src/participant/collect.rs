@@ -173,7 +173,7 @@ impl Participant {
             batch.put(Keyspace::Local, keys::local_key(self.range, suffix), floor.0.to_be_bytes().to_vec());
         }
         let generation = view.descriptor.generation;
-        let entry = Entry { generation, batch, admin: None, latched: None, wrote: None };
+        let entry = Entry { generation, batch, admin: None, latched: None, wrote: None, patient: false };
         let applied = self.propose(entry, move |state| state.floors = floors).await?;
         drop(raising);
         match applied {
@@ -190,7 +190,7 @@ impl Participant {
                 if state.latches.are_released(admitted) {
                     return Ok(());
                 }
-                Waiting::new(self, state.wait_on(WHOLE_RANGE.to_vec()))
+                Waiting::new(self, state.wait_on(WHOLE_RANGE.to_vec(), None))
             };
             waiting.woken().await?;
         }
@@ -240,7 +240,8 @@ impl Participant {
         if batch.ops.is_empty() {
             return Ok(());
         }
-        let entry = Entry { generation: view.descriptor.generation, batch, admin: None, latched, wrote: None };
+        let entry =
+            Entry { generation: view.descriptor.generation, batch, admin: None, latched, wrote: None, patient: false };
         match self.propose(entry, |_| {}).await? {
             Applied::Yes(_) => Ok(()),
             Applied::Guard(_) => Err(Box::new(Reply::NotReady)),

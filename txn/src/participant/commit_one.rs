@@ -1,4 +1,12 @@
 //! Path ONE: a transaction that writes in one range commits in one entry, with its marker.
+//!
+//! ```text
+//!   admitted at C                              ─► evaluate ─► propose
+//!   C promised away already ─► latch for an ID to be drawn ─► C' := oracle ─► promise reads at C' ─► evaluate ─► propose
+//!                              readers up to the greatest ID seen pass, later ones wait: C' is above all who passed
+//! ```
+//! So a commit is pushed once at most, however many readers there are. It holds latches while it asks the oracle, so it
+//! waits for nobody else then: what it would wait for is answered [`Reply::NeedHigherId`], and the gateway comes again.
 
 use super::propose::{Applied, Entry, Latched};
 use super::registers::outcome_of;
@@ -6,13 +14,19 @@ use super::service::{Halt, Participant};
 use crate::TxnId;
 use crate::api::{Base, Prepare, RecordKey, RegisterState, Reply, Write};
 use crate::commit::Core;
+use crate::lock::Change;
 use crate::mvcc::{self, Batch};
+use crate::oracle::CommitIds;
 use crate::record::{self, Header};
 use bytes::Bytes;
 use quorate_storage::mutation::planted;
 use quorate_storage::store::ReplicaView;
 use quorate_storage::{Expect, Keyspace};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long latches are held for an ID that is yet to be drawn.
+const DRAWING: Duration = Duration::from_millis(250);
 
 impl Participant {
     /// Validates and commits at `prepare.commit_id`. A replay is answered with the outcome.
@@ -28,13 +42,10 @@ impl Participant {
         self: &Arc<Self>,
         view: &ReplicaView,
         record: &RecordKey,
-        prepare: Prepare,
+        mut prepare: Prepare,
     ) -> Result<Reply, Halt> {
+        let (latched, changes) = self.admit_one(view, record, &mut prepare).await?;
         let commit_id = prepare.commit_id;
-        let latch = super::registers::latch_key(record);
-        let changes = self.admit(view, |state| state.admit_commit(&prepare, &latch)).await?;
-        let keys: Vec<Vec<u8>> = prepare.writes.iter().map(|write| write.key.clone()).collect();
-        let latched = Latched::new(self, latch, keys);
         self.unchanged(&prepare.reads, changes, (prepare.meta.read_id, commit_id))?;
         let entry = Entry {
             generation: view.descriptor.generation,
@@ -42,6 +53,7 @@ impl Participant {
             admin: None,
             latched: Some(latched),
             wrote: Some(commit_id),
+            patient: false,
         };
         let attempt = record.attempt;
         let applied = self
@@ -54,6 +66,40 @@ impl Participant {
             Applied::Yes(index) => Ok(Reply::Committed { commit_id, index }),
             Applied::Guard(_) => self.after_failed_guard(record),
         }
+    }
+
+    /// Latches the commit at its ID, or at a higher one if that is too low and the gateway leaves it to this participant.
+    async fn admit_one(
+        self: &Arc<Self>,
+        view: &ReplicaView,
+        record: &RecordKey,
+        prepare: &mut Prepare,
+    ) -> Result<(Latched, Vec<Change>), Halt> {
+        let latch = super::registers::latch_key(record);
+        let keys: Vec<Vec<u8>> = prepare.writes.iter().map(|write| write.key.clone()).collect();
+        let refused = match self.admit(view, record.attempt, |state| state.admit_commit(prepare, &latch)).await {
+            Ok(changes) => return Ok((Latched::new(self, latch, keys), changes)),
+            Err(halt) => halt,
+        };
+        let (Reply::NeedHigherId { .. }, Some(catalog_id)) = (&*refused, prepare.catalog_id) else {
+            return Err(refused);
+        };
+        let above = self.admit(view, record.attempt, |state| state.admit_claim(prepare, &latch)).await?;
+        let latched = Latched::new(self, latch, keys);
+        let Some(drawn) = self.draw(above).await.filter(|drawn| drawn.catalog_id <= catalog_id) else {
+            return Err(Box::new(Reply::NeedHigherId { above }));
+        };
+        self.current(view.descriptor.generation)?;
+        prepare.commit_id = drawn.commit_id;
+        let changes = self.admit(view, record.attempt, |state| state.admit_claimed(prepare)).await?;
+        Ok((latched, changes))
+    }
+
+    /// A commit ID above `above`, if the oracle gives one soon.
+    async fn draw(&self, above: TxnId) -> Option<CommitIds> {
+        let ids = self.seams.ids.get().and_then(std::sync::Weak::upgrade)?;
+        let drawn = self.runtime.timeout(DRAWING, ids.commit_ids(above)).await??;
+        (drawn.commit_id > above).then_some(drawn)
     }
 
     /// The marker and the versions, guarded by the absence of a marker and by what was validated.

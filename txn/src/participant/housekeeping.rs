@@ -51,13 +51,16 @@ impl Participant {
         let state = self.state.lock();
         let room = MOST.saturating_sub(all.locks.len());
         let intents = state.intents.holders().flat_map(|holder| {
-            let lock = |key: &Vec<u8>| (key.clone(), None, Some(holder.record.attempt), true);
+            let lock = |key: &Vec<u8>| (key.clone(), None, holder.record.attempt, true);
             holder.keys.iter().map(lock)
         });
         let volatile =
-            state.locks.list().map(|(key, mode, attempt, granted)| (key.to_vec(), Some(mode), Some(attempt), granted));
-        let waiting = state.intents.holders().flat_map(|holder| &holder.keys).filter(|key| state.is_waited_for(key));
-        let waiting = waiting.map(|key| (key.clone(), None, None, false));
+            state.locks.list().map(|(key, mode, attempt, granted)| (key.to_vec(), Some(mode), attempt, granted));
+        let waiting = state
+            .intents
+            .holders()
+            .flat_map(|holder| &holder.keys)
+            .flat_map(|key| state.waiting_on(key).map(|attempt| (key.clone(), None, attempt, false)));
         let locks = intents.chain(volatile).chain(waiting).take(room);
         all.locks.extend(locks.map(|(key, mode, attempt, granted)| Locked { range, key, mode, attempt, granted }));
         let room = MOST.saturating_sub(all.in_doubt.len());

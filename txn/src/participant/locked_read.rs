@@ -118,7 +118,7 @@ impl Participant {
                 settled: NEWEST,
                 skipped: &locker.skipped,
             };
-            self.admit(view, |state| match state.admit_read(&reading) {
+            self.admit(view, locker.meta.attempt, |state| match state.admit_read(&reading) {
                 Err(Block::Intent(key)) if !patient => {
                     held = Some(key);
                     Ok(())

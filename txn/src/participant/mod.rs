@@ -32,6 +32,7 @@ mod admit;
 mod collect;
 mod commit_one;
 mod confirm;
+mod convoy;
 mod gateways;
 mod horizon;
 mod housekeeping;

@@ -65,7 +65,7 @@ impl Participant {
     ) -> Result<Reply, Halt> {
         let commit_id = prepare.commit_id;
         let latch = latch_key(record);
-        let admitted = self.admit(view, |state| match state.admit_fast(&prepare, &latch) {
+        let admitted = self.admit(view, record.attempt, |state| match state.admit_fast(&prepare, &latch) {
             Err(Block::Held(_, above)) => Ok(Err(above)),
             other => other.map(Ok),
         });
@@ -95,7 +95,7 @@ impl Participant {
             keys,
         };
         let generation = view.descriptor.generation;
-        let entry = Entry { generation, batch, admin: None, latched: Some(latched), wrote: None };
+        let entry = Entry { generation, batch, admin: None, latched: Some(latched), wrote: None, patient: false };
         match self.propose_holder(entry, holder).await? {
             Applied::Yes(index) => {
                 Ok(Reply::Register(Register { index, ..Header::register(Some(&header), Plan::default()) }))
@@ -137,7 +137,7 @@ impl Participant {
         becomes: RegisterState,
     ) -> Result<Reply, Halt> {
         let latch = latch_key(record);
-        let min_c = self.admit(view, |state| state.admit_prepare(&prepare, &latch)).await?;
+        let min_c = self.admit(view, record.attempt, |state| state.admit_prepare(&prepare, &latch)).await?;
         let keys: Vec<Vec<u8>> = prepare.writes.iter().map(|write| write.key.clone()).collect();
         let latched = Latched::new(self, latch, keys.clone());
         let before = self.header(record).map_err(|error| self.failed(error))?;
@@ -156,7 +156,7 @@ impl Participant {
             keys,
         };
         let generation = view.descriptor.generation;
-        let entry = Entry { generation, batch, admin: None, latched: Some(latched), wrote: None };
+        let entry = Entry { generation, batch, admin: None, latched: Some(latched), wrote: None, patient: false };
         match self.propose_holder(entry, holder).await? {
             Applied::Yes(index) => {
                 Ok(Reply::Register(Register { index, ..Header::register(Some(&header), Plan::default()) }))

@@ -67,6 +67,8 @@ pub(super) struct Entry {
     pub latched: Option<Latched>,
     /// The versions that the entry writes under the latched keys.
     pub wrote: Option<TxnId>,
+    /// Nobody waits for it: it may wait for others itself.
+    pub patient: bool,
 }
 
 /// What became of an entry that was raft-committed.
@@ -128,10 +130,15 @@ impl Participant {
     }
 
     async fn carry_out(self: Arc<Self>, entry: Entry, applied: impl FnOnce(&mut State) + Send) -> Outcome {
-        let Entry { generation, batch: Batch { guards, ops }, admin, mut latched, wrote } = entry;
+        let Entry { generation, batch: Batch { guards, ops }, admin, mut latched, wrote, patient } = entry;
         let command = Command { generation, term: self.term, guards, ops, admin };
         let seen = self.state.lock().max_seen;
-        let outcome = self.store.propose(self.range, command).await;
+        let outcome = if patient {
+            self.convoy.travel(self.range, command, &self.runtime).await
+        } else {
+            self.convoy.leave();
+            self.store.propose(self.range, command).await
+        };
         match &outcome {
             Outcome::Applied { .. } => {
                 // The entry was committed in this term after `seen` was handed out: as good as a confirming round.

@@ -7,7 +7,7 @@ use super::wait::Waiting;
 use crate::api::{Blob, Read, ReadResult, Reply, TxnMeta};
 use crate::lock::Change;
 use crate::mvcc::{self, Limits};
-use crate::{ReadSpan, TxnId};
+use crate::{Attempt, ReadSpan, TxnId};
 use quorate_storage::Error;
 use quorate_storage::mutation::planted;
 use quorate_storage::store::ReplicaView;
@@ -41,7 +41,7 @@ impl Participant {
         let skipped = BTreeSet::new();
         let reading = Reading { attempt: meta.attempt, reads, at, settled: at, skipped: &skipped };
         self.may_promise(view, at).await?;
-        self.admit(view, |state| state.admit_read(&reading)).await?;
+        self.admit(view, meta.attempt, |state| state.admit_read(&reading)).await?;
         let (results, _) = self.evaluate_reads(reads, at).map_err(|error| self.failed(error))?;
         self.still_whole(at)?;
         self.current(view.descriptor.generation)?;
@@ -54,18 +54,24 @@ impl Participant {
         if at < floor && !planted("history-unfenced") { Err(Box::new(Reply::TooOld { floor })) } else { Ok(()) }
     }
 
-    /// Runs `admission` under the mutex until it is not told to wait.
+    /// Runs `admission`, for an attempt, under the mutex until it is not told to wait.
     pub(super) async fn admit<T>(
         &self,
         view: &ReplicaView,
+        attempt: Attempt,
         mut admission: impl FnMut(&mut State) -> Result<T, Block>,
     ) -> Result<T, Halt> {
         loop {
             let waiting = {
                 let mut state = self.state.lock();
-                match admission(&mut state) {
+                let admitted = admission(&mut state);
+                if admitted.is_err() {
+                    // What is in the way may be an intent that has been decided.
+                    self.convoy.leave();
+                }
+                match admitted {
                     Ok(admitted) => return Ok(admitted),
-                    Err(Block::Busy(key) | Block::Intent(key)) => Waiting::new(self, state.wait_on(key)),
+                    Err(Block::Busy(key) | Block::Intent(key)) => Waiting::new(self, state.wait_on(key, Some(attempt))),
                     Err(Block::Wounded) => return Err(Box::new(Reply::Wounded)),
                     Err(Block::TooOld(floor)) => return Err(Box::new(Reply::TooOld { floor })),
                     Err(Block::Forgotten) => return Err(Box::new(Reply::Forgotten)),
@@ -114,7 +120,8 @@ impl Participant {
     pub(super) async fn refresh(self: &Arc<Self>, view: &ReplicaView, refresh: Refresh<'_>) -> Result<Reply, Halt> {
         let Refresh { meta, spans, from, to, prepared } = refresh;
         self.may_promise(view, to).await?;
-        let changes = self.admit(view, |state| state.admit_refresh(&meta, spans, (from, to), prepared)).await;
+        let changes =
+            self.admit(view, meta.attempt, |state| state.admit_refresh(&meta, spans, (from, to), prepared)).await;
         let changes = changes.map_err(|halt| match *halt {
             Reply::WriteConflict { key, .. } => Box::new(Reply::ReadInvalid { key }),
             _ => halt,

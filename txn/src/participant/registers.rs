@@ -45,7 +45,7 @@ impl Participant {
         loop {
             let latch = latch_key(record);
             let remembered = self
-                .admit(view, |state| {
+                .admit(view, record.attempt, |state| {
                     state.admit_record(record.attempt, &latch)?;
                     Ok(state.is_remembered(record.attempt))
                 })
@@ -56,7 +56,7 @@ impl Participant {
                 (None, Err(_)) => {
                     // The floor may rise above it, or not: neither is certain before it has.
                     drop(latched);
-                    self.admit(view, |state| match state.is_remembered(record.attempt) {
+                    self.admit(view, record.attempt, |state| match state.is_remembered(record.attempt) {
                         Err(Block::Forgotten) => Ok(()),
                         other => other,
                     })
@@ -125,7 +125,7 @@ impl Participant {
         let key = record::header_key(record);
         batch.guard(Keyspace::Record, key.clone(), Header::guard(before));
         batch.put(Keyspace::Record, key, header.encode());
-        let entry = Entry { generation, batch, admin: None, latched: None, wrote: None };
+        let entry = Entry { generation, batch, admin: None, latched: None, wrote: None, patient: false };
         let (record, core) = (record.clone(), header.core);
         self.propose(entry, move |state| {
             let commit_id = (core.state == RegisterState::PreCommit).then_some(core.commit_id);
@@ -164,7 +164,8 @@ impl Participant {
             if last && before.is_some() {
                 self.leave_participants(&mut batch, record, header).map_err(|error| self.failed(error))?;
             }
-            match self.propose_resolution(generation, record, header, batch, last).await? {
+            let patient = first && last && header.core.state == RegisterState::Committed && !self.is_waited_for(record);
+            match self.propose_resolution((generation, patient), record, header, batch, last).await? {
                 Applied::Yes(index) if last => return Ok(Applied::Yes(index)),
                 Applied::Yes(_) => first = false,
                 Applied::Guard(guard) if first => return Ok(Applied::Guard(guard)),
@@ -175,10 +176,12 @@ impl Participant {
     }
 
     /// Once nothing is left to do in this range, the plan goes. Whoever collects the record of a commit over several ranges
-    /// asks the others first, so it keeps their names.
+    /// asks the others first, arbiters included, so it keeps their names.
     fn leave_participants(&self, batch: &mut Batch, record: &RecordKey, header: &Header) -> Result<(), Error> {
         let plan_key = record::plan_key(record);
-        let participants = self.plan(record)?.participants;
+        let Plan { mut participants, acceptors, .. } = self.plan(record)?;
+        let arbiters: Vec<_> = acceptors.into_iter().filter(|acceptor| !participants.contains(acceptor)).collect();
+        participants.extend(arbiters);
         if header.core.state == RegisterState::Committed && participants.len() > 1 {
             batch.put(Keyspace::Record, plan_key, Plan { participants, ..Plan::default() }.encode());
         } else {
@@ -189,13 +192,13 @@ impl Participant {
 
     async fn propose_resolution(
         self: &Arc<Self>,
-        generation: u64,
+        (generation, patient): (u64, bool),
         record: &RecordKey,
         header: &Header,
         batch: Batch,
         last: bool,
     ) -> Result<Applied, Halt> {
-        let entry = Entry { generation, batch, admin: None, latched: None, wrote: None };
+        let entry = Entry { generation, batch, admin: None, latched: None, wrote: None, patient };
         let (record, core) = (record.clone(), header.core);
         let wrote = (core.state == RegisterState::Committed).then_some(core.commit_id);
         self.propose(entry, move |state| {
@@ -215,7 +218,7 @@ impl Participant {
             return Ok(());
         };
         let latch = latch_key(&record);
-        self.admit(&view, |state| state.admit_record(record.attempt, &latch)).await?;
+        self.admit(&view, record.attempt, |state| state.admit_record(record.attempt, &latch)).await?;
         let _latched = Latched::new(&self, latch, Vec::new());
         let Some(header) = self.header(&record).map_err(|error| self.failed(error))? else {
             return Ok(());
@@ -259,6 +262,12 @@ impl Participant {
 
     fn intents_of(&self, record: &RecordKey) -> Vec<Vec<u8>> {
         self.state.lock().intents.get(record).map(|holder| holder.keys.clone()).unwrap_or_default()
+    }
+
+    /// Whether somebody waits until the intents of a record are gone.
+    fn is_waited_for(&self, record: &RecordKey) -> bool {
+        let state = self.state.lock();
+        state.intents.get(record).is_some_and(|holder| holder.keys.iter().any(|key| state.is_waited_for(key)))
     }
 
     /// The header of a record as applied.

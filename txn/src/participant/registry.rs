@@ -1,5 +1,6 @@
 //! The participants of a node: one per range that it leads.
 
+use super::convoy::Convoy;
 use super::gateways::{Alive, Gateways};
 use super::horizon::{Due, Horizon};
 use super::service::{Halt, Ids, Participant, Parts, Resolver, Seams};
@@ -34,7 +35,8 @@ impl Participants {
     pub fn new(node: NodeId, engine: Arc<dyn Engine>, store: StoreHandle, runtime: Runtime) -> Participants {
         let gateways = Arc::new(Gateways::new(node, runtime.clone()));
         let seams = Arc::new(Seams::default());
-        let parts = Parts { node, engine, store, runtime, gateways, seams };
+        let convoy = Arc::new(Convoy::new(store.clone()));
+        let parts = Parts { node, engine, store, runtime, gateways, convoy, seams };
         let horizon = Mutex::new(Horizon::default());
         Participants { parts, map: RwLock::default(), horizon, collecting: AtomicBool::new(false) }
     }

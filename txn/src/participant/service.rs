@@ -1,11 +1,13 @@
 //! The participant itself: what it is made of, and the way of a request to its evaluation.
 
+use super::convoy::Convoy;
 use super::gateways::Gateways;
 use super::read::Refresh;
 use super::state::State;
 use crate::api::{RangeRequest, Read, RecordKey, Reply, Request, TxnMeta};
 use crate::columns::{Compare, ReadSpan, Whole};
 use crate::commit::Message;
+use crate::oracle::CommitIds;
 use crate::{Attempt, TxnId};
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -31,6 +33,8 @@ pub trait Resolver: Send + Sync {
 pub trait Ids: Send + Sync {
     /// The largest ID handed out at some moment after the call; `None` if the oracle cannot be reached now.
     async fn newest_id(&self) -> Option<TxnId>;
+    /// A commit ID above `above`, which was handed out; `None` if the oracle cannot be reached now.
+    async fn commit_ids(&self, above: TxnId) -> Option<CommitIds>;
 }
 
 /// What participants need of the rest of the node. Weak, because the rest holds the participants.
@@ -58,6 +62,7 @@ pub(super) struct Parts {
     pub store: StoreHandle,
     pub runtime: Runtime,
     pub gateways: Arc<Gateways>,
+    pub convoy: Arc<Convoy>,
     pub seams: Arc<Seams>,
 }
 
@@ -71,6 +76,8 @@ pub struct Participant {
     pub(super) store: StoreHandle,
     pub(super) runtime: Runtime,
     pub(super) gateways: Arc<Gateways>,
+    /// That of the node.
+    pub(super) convoy: Arc<Convoy>,
     pub(super) seams: Arc<Seams>,
     /// Greatest ID known to be handed out when a round started that confirmed this leadership.
     pub(super) confirmed: AtomicU64,
@@ -84,7 +91,7 @@ pub struct Participant {
 
 impl Participant {
     pub(super) fn new(parts: Parts, range: RangeId, term: u64) -> Participant {
-        let Parts { node, engine, store, runtime, gateways, seams } = parts;
+        let Parts { node, engine, store, runtime, gateways, convoy, seams } = parts;
         Participant {
             node,
             range,
@@ -93,6 +100,7 @@ impl Participant {
             store,
             runtime,
             gateways,
+            convoy,
             seams,
             confirmed: AtomicU64::new(0),
             collected: AtomicU64::new(0),

@@ -45,6 +45,7 @@ impl Participant {
             admin: Some(Admin::Split { key: key.clone(), right }),
             latched: Some(latched),
             wrote: None,
+            patient: false,
         };
         match self.propose(entry, move |state| state.forget_from(&key)).await? {
             Applied::Yes(_) => Ok(Reply::Ok),
@@ -60,7 +61,7 @@ impl Participant {
                 if state.is_alone(key) {
                     return Ok(());
                 }
-                Waiting::new(self, state.wait_on(WHOLE_RANGE.to_vec()))
+                Waiting::new(self, state.wait_on(WHOLE_RANGE.to_vec(), None))
             };
             waiting.woken().await?;
         }

@@ -7,7 +7,8 @@ use crate::TxnId;
 use crate::api::RecordKey;
 use crate::lock::{Holder, Recent};
 use crate::mvcc::Batch;
-use crate::record::{Header, Intent};
+use crate::record::{self, Header, Intent};
+use quorate_storage::keys::ARBITER_PREFIX;
 use quorate_storage::mutation::planted;
 use quorate_storage::{Error, Keyspace, Span, keys};
 use std::collections::BTreeMap;
@@ -53,7 +54,8 @@ impl Participant {
         if let Applied::Guard(_) = self.propose_floor(view.descriptor.generation, floor).await? {
             return Ok(false);
         }
-        let holders = self.stored_holders(&view.descriptor.span).map_err(|error| self.failed(error))?;
+        let mut holders = self.stored_holders(&view.descriptor.span).map_err(|error| self.failed(error))?;
+        holders.extend(self.stored_arbiters(&view.descriptor.span).map_err(|error| self.failed(error))?);
         let floors = self.stored_floors().map_err(|error| self.failed(error))?;
         self.collected.store(floors.history.0, Ordering::Release);
         self.install(floor, floors, holders);
@@ -75,7 +77,7 @@ impl Participant {
     async fn propose_floor(self: &Arc<Self>, generation: u64, floor: TxnId) -> Result<Applied, Halt> {
         let mut batch = Batch::default();
         batch.put(Keyspace::Local, keys::local_key(self.range, FLOOR), floor.0.to_be_bytes().to_vec());
-        let entry = Entry { generation, batch, admin: None, latched: None, wrote: None };
+        let entry = Entry { generation, batch, admin: None, latched: None, wrote: None, patient: false };
         self.propose(entry, |_| {}).await
     }
 
@@ -89,6 +91,15 @@ impl Participant {
             keys_of.entry(record).or_default().push(key.to_vec());
         }
         keys_of.into_iter().map(|(record, keys)| self.stored_holder(record, keys)).collect()
+    }
+
+    /// All arbiters that are undecided: they hold no intents by which they would be found.
+    fn stored_arbiters(&self, span: &Span) -> Result<Vec<Holder>, Error> {
+        let Some(span) = span.intersect(&Span::new([ARBITER_PREFIX], [ARBITER_PREFIX + 1])) else {
+            return Ok(Vec::new());
+        };
+        let undecided = record::undecided(self.engine.as_ref(), &span)?;
+        undecided.into_iter().map(|record| self.stored_holder(record, Vec::new())).collect()
     }
 
     fn stored_holder(&self, record: RecordKey, keys: Vec<Vec<u8>>) -> Result<Holder, Error> {

@@ -1,8 +1,8 @@
 //! What a participant holds behind its mutex: the tables of [`crate::lock`], and who waits.
 
-use crate::TxnId;
 use crate::api::RecordKey;
 use crate::lock::{Holder, Intents, Latches, LockTable, ReadCache, Recent, Ticket, Wake};
+use crate::{Attempt, TxnId};
 use quorate_net::runtime::Instant;
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,7 +63,7 @@ pub(super) struct State {
     /// Records that the resolver is working on.
     pub terminating: BTreeSet<RecordKey>,
     pub confirm: super::confirm::Rounds,
-    waiters: BTreeMap<Vec<u8>, SmallVec<[Ticket; 2]>>,
+    waiters: BTreeMap<Vec<u8>, SmallVec<[(Ticket, Option<Attempt>); 1]>>,
     tickets: BTreeMap<Ticket, oneshot::Sender<Signal>>,
     next_ticket: u64,
 }
@@ -110,10 +110,10 @@ impl State {
         receiver
     }
 
-    /// Waits until `key` is worth another look.
-    pub fn wait_on(&mut self, key: Vec<u8>) -> (Ticket, oneshot::Receiver<Signal>) {
+    /// Waits, for an attempt or for the range itself, until `key` is worth another look.
+    pub fn wait_on(&mut self, key: Vec<u8>, attempt: Option<Attempt>) -> (Ticket, oneshot::Receiver<Signal>) {
         let ticket = self.ticket();
-        self.waiters.entry(key).or_default().push(ticket);
+        self.waiters.entry(key).or_default().push((ticket, attempt));
         (ticket, self.expect(ticket))
     }
 
@@ -122,12 +122,17 @@ impl State {
         self.waiters.contains_key(key)
     }
 
+    /// Attempts that wait on `key`, or did and went away.
+    pub fn waiting_on(&self, key: &[u8]) -> impl Iterator<Item = Attempt> {
+        self.waiters.get(key).into_iter().flatten().filter_map(|(_, attempt)| *attempt)
+    }
+
     /// Wakes everybody who waits on `key`.
     pub fn wake(&mut self, key: &[u8]) {
         if self.waiters.is_empty() {
             return;
         }
-        for ticket in self.waiters.remove(key).unwrap_or_default() {
+        for (ticket, _) in self.waiters.remove(key).unwrap_or_default() {
             self.signal(ticket, Signal::Go);
         }
     }
@@ -159,7 +164,7 @@ impl State {
     }
 
     /// Drops the volatile locks of an attempt.
-    pub fn unlock(&mut self, attempt: crate::Attempt) {
+    pub fn unlock(&mut self, attempt: Attempt) {
         let wakes = self.locks.release(attempt);
         self.deliver(wakes);
     }

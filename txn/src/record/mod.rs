@@ -143,6 +143,23 @@ pub fn decided(engine: &dyn Engine, rest: &mut Span, floor: TxnId, most: usize) 
     Ok(found)
 }
 
+/// The undecided records whose part keys lie in `span`.
+///
+/// # Errors
+/// The engine cannot be read, or holds what is no record.
+pub fn undecided(engine: &dyn Engine, span: &Span) -> Result<Vec<RecordKey>, Error> {
+    let mut found = Vec::new();
+    for pair in engine.scan(Keyspace::Record, &span.in_keyspace(Keyspace::Record)) {
+        let (engine_key, stored) = pair?;
+        let Some(attempt) = attempt_of_key(&engine_key) else { continue };
+        if !Header::decode(&stored)?.core.state.is_decided() {
+            let (part_key, _) = keys::unescape_terminated(&engine_key).ok_or_else(|| damaged("record"))?;
+            found.push(RecordKey { part_key, attempt });
+        }
+    }
+    Ok(found)
+}
+
 impl Header {
     /// The header of an attempt that is decided.
     pub fn decided(seq: u64, core: Core) -> Header {

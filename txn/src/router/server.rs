@@ -2,7 +2,7 @@
 
 use super::directory::DirectoryService;
 use crate::api::{RangeRequest, Reply};
-use crate::inspect::{Commits, Inspection};
+use crate::inspect::{Commits, Inspection, Open};
 use crate::oracle::OracleService;
 use crate::participant::Participants;
 use crate::service::{MOST_BYTES, kind, serve_encoded};
@@ -19,6 +19,7 @@ pub struct Server {
     oracle: Arc<OracleService>,
     directory: Arc<DirectoryService>,
     commits: Arc<Commits>,
+    open: Arc<Open>,
 }
 
 impl Server {
@@ -28,9 +29,9 @@ impl Server {
         participants: Arc<Participants>,
         oracle: Arc<OracleService>,
         directory: Arc<DirectoryService>,
-        commits: Arc<Commits>,
+        (commits, open): (Arc<Commits>, Arc<Open>),
     ) -> Server {
-        Server { store, participants, oracle, directory, commits }
+        Server { store, participants, oracle, directory, commits, open }
     }
 
     /// The encoded answer to a call; `None` if its kind is not one of [`kind`], or its payload cannot be read.
@@ -53,7 +54,7 @@ impl Server {
 
     /// What this node has to show.
     pub fn inspect(&self) -> Inspection {
-        Inspection { commits: self.commits.list(), ..self.participants.inspect() }
+        Inspection { commits: self.commits.list(), sessions: self.open.list(), ..self.participants.inspect() }
     }
 
     async fn handle(&self, request: RangeRequest) -> Reply {

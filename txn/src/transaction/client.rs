@@ -5,7 +5,7 @@ use super::observer::{Observer, Watch};
 use super::options::{Isolation, TxnOptions};
 use crate::coordinator::Coordinator;
 use crate::error::{Error, Result};
-use crate::inspect::{Commits, Inspection};
+use crate::inspect::{Commits, Inspection, Open};
 use crate::oracle::{OracleClient, OracleService, Reading};
 use crate::participant::{Alive, Ids, Participants, Resolver};
 use crate::router::{DirectoryService, Router, Server};
@@ -60,9 +60,7 @@ struct Shared {
     commits: Arc<Commits>,
     /// Held for moments only.
     locking: Mutex<Locking>,
-    /// Transactions that have begun and not ended, by the ID at which they began and their first attempt. Held for one
-    /// change or lookup.
-    open: Mutex<BTreeSet<(TxnId, u64)>>,
+    open: Arc<Open>,
     observer: Option<Arc<dyn Observer>>,
 }
 
@@ -101,7 +99,9 @@ impl Client {
         let router = Arc::new(Router::new(node, peers, Arc::clone(&participants), directory));
         let services = (Arc::clone(oracle.service()), Arc::clone(router.directory_service()));
         let commits = Arc::new(Commits::default());
-        let server = Server::new(store, Arc::clone(&participants), services.0, services.1, Arc::clone(&commits));
+        let open = Arc::new(Open::default());
+        let shown = (Arc::clone(&commits), Arc::clone(&open));
+        let server = Server::new(store, Arc::clone(&participants), services.0, services.1, shown);
         let ids = Arc::new(oracle.clone());
         let coordinator = Coordinator::new(router, oracle);
         let shared = Shared {
@@ -115,7 +115,7 @@ impl Client {
             participants,
             commits,
             locking: Mutex::default(),
-            open: Mutex::default(),
+            open,
             observer,
         };
         Client { shared: Arc::new(shared) }
@@ -135,7 +135,7 @@ impl Client {
         loop {
             self.router().runtime().sleep(ANNOUNCE).await;
             let (locking, news) = self.locking_floor();
-            let oldest = self.shared.open.lock().first().copied();
+            let oldest = self.shared.open.oldest();
             if news || (oldest.is_some() && oldest == before) {
                 let alive = Alive {
                     gateway: self.shared.node,
@@ -220,14 +220,14 @@ impl Client {
 
     fn begin_reading(&self, options: TxnOptions, reading: Reading, watch: Option<Box<Watch>>) -> Transaction {
         let attempt = self.next_attempt(reading.read_id);
-        self.shared.open.lock().insert((attempt.birth, attempt.counter));
+        self.shared.open.begins(attempt);
         let start = options.start.unwrap_or(StartId { read_id: reading.read_id, first: attempt });
         Transaction::new(self.clone(), options, attempt, start, reading, watch)
     }
 
-    /// The transaction that began with this attempt has ended.
-    pub(super) fn ended(&self, first: Attempt) {
-        self.shared.open.lock().remove(&(first.birth, first.counter));
+    /// The open transactions of this gateway.
+    pub(super) fn open(&self) -> &Open {
+        &self.shared.open
     }
 
     /// A transaction was committed.

@@ -62,6 +62,7 @@ impl Part {
             writes: self.writes,
             reads: self.reads,
             foreign_reads,
+            catalog_id: None,
         };
         (self.route, prepare)
     }
@@ -94,12 +95,13 @@ impl Transaction {
 
     async fn commit_writes(&mut self, recorder: &Recorder) -> Result<(Option<TxnId>, CommitPath)> {
         if self.overlay.is_empty() {
+            self.check_catalog().await?;
             return Ok((None, CommitPath::ReadOnly));
         }
         if self.options.read_only {
             return Err(Error::ReadOnly);
         }
-        let mut past = Past::default();
+        let mut past = Past { above: self.read_id, ..Past::default() };
         for _ in 0..MOST_ATTEMPTS {
             if let Some(watch) = &mut self.watch {
                 let writes = self.overlay.iter().map(|(key, write)| (key.to_vec(), write.value.clone()));
@@ -115,8 +117,8 @@ impl Transaction {
             };
             recorder.note(recorder.now(), Event::Attempt { attempt: self.attempt, path });
             let decision = match way {
-                Way::One => self.commit_one(parts, outside, recorder).await?,
-                Way::Fast => self.commit_fast(parts, outside, recorder).await?,
+                Way::One => self.commit_one(parts, outside, (past.above, recorder)).await?,
+                Way::Fast => self.commit_fast(parts, outside, (past.above, recorder)).await?,
                 Way::ThreePhase(_) => self.commit_many(parts, outside, recorder).await?,
             };
             match decision {
@@ -126,13 +128,10 @@ impl Transaction {
                     return Err(Error::TooOld { read_id: self.read_id, floor });
                 }
                 Decision::Aborted(Abort::Moved) => past.moved = true,
-                Decision::Aborted(Abort::Pushed { above }) => {
-                    past.pushed(way == Way::One);
-                    self.reach(above).await?;
-                }
+                Decision::Aborted(Abort::Pushed { above }) => past.pushed(way == Way::One, above),
             }
             self.release().await;
-            self.attempt = self.client.next_attempt(self.attempt.birth);
+            self.become_attempt(self.client.next_attempt(self.attempt.birth));
         }
         Err(Error::Retry(RetryReason::Aborted))
     }
@@ -188,13 +187,20 @@ impl Transaction {
     }
 
     /// Path ONE.
-    async fn commit_one(&mut self, parts: Vec<Part>, outside: Vec<ReadSpan>, recorder: &Recorder) -> Result<Decision> {
+    async fn commit_one(
+        &mut self,
+        parts: Vec<Part>,
+        outside: Vec<ReadSpan>,
+        (above, recorder): (TxnId, &Recorder),
+    ) -> Result<Decision> {
         let meta = self.commit_meta();
         let Some(part) = parts.into_iter().next() else {
             return Ok(Decision::Aborted(Abort::Moved));
         };
         let range = part.route.descriptor.id;
         let (route, mut prepare) = part.prepare(meta, TxnId(0), !outside.is_empty());
+        prepare.catalog_id = (outside.is_empty() && !self.changes_catalog).then_some(self.catalog_id);
+        prepare.commit_id = above;
         let mut in_doubt = false;
         let result = self.push_one(&route, &mut prepare, &outside, (&mut in_doubt, recorder)).await;
         if matches!(result, Ok(Decision::Committed(_))) {
@@ -208,8 +214,8 @@ impl Transaction {
         result
     }
 
-    /// Sends the commit with ever new IDs until it is taken or refused for good. `in_doubt`: a copy that was not
-    /// answered may still be taken.
+    /// Sends the commit with ever new IDs, above that of `prepare`, until it is taken or refused for good. `in_doubt`: a
+    /// copy that was not answered may still be taken.
     async fn push_one(
         &self,
         route: &Arc<Route>,
@@ -220,12 +226,11 @@ impl Transaction {
         let conflict = |reason| Ok(Decision::Aborted(Abort::Conflict(reason)));
         let mut backoff =
             Backoff::new(self.client.router().runtime(), Duration::from_micros(200), Duration::from_millis(5));
-        let mut highest = TxnId(0);
         for pushes in 0..MOST_IDS {
             if pushes > 2 {
                 backoff.wait().await;
             }
-            let ids = self.commit_ids(pushes > 0, recorder).await?;
+            let ids = self.commit_ids(prepare.commit_id, recorder).await?;
             if ids.catalog_id > self.catalog_id && !self.changes_catalog {
                 return conflict(RetryReason::ReadConflict);
             }
@@ -244,8 +249,7 @@ impl Transaction {
                     return Ok(Decision::Committed(commit_id));
                 }
                 Answer::Reply(Reply::NeedHigherId { above }) => {
-                    highest = highest.max(above);
-                    self.reach(above).await?;
+                    prepare.commit_id = prepare.commit_id.max(above);
                 }
                 Answer::Reply(Reply::ReadInvalid { .. }) => return conflict(RetryReason::ReadConflict),
                 Answer::Reply(Reply::WriteConflict { newest, .. }) => {
@@ -266,13 +270,18 @@ impl Transaction {
                 Answer::Unavailable => return Err(Error::Unavailable(Some(route.descriptor.id))),
             }
         }
-        Ok(Decision::Aborted(Abort::Pushed { above: highest }))
+        Ok(Decision::Aborted(Abort::Pushed { above: prepare.commit_id }))
     }
 
     /// Path FAST.
-    async fn commit_fast(&mut self, parts: Vec<Part>, outside: Vec<ReadSpan>, recorder: &Recorder) -> Result<Decision> {
+    async fn commit_fast(
+        &mut self,
+        parts: Vec<Part>,
+        outside: Vec<ReadSpan>,
+        (above, recorder): (TxnId, &Recorder),
+    ) -> Result<Decision> {
         let meta = self.commit_meta();
-        let ids = self.commit_ids(false, recorder).await?;
+        let ids = self.commit_ids(above, recorder).await?;
         let conflict = || Ok(Decision::Aborted(Abort::Conflict(RetryReason::ReadConflict)));
         if ids.catalog_id > self.catalog_id || !self.refresh_outside(meta, &outside, ids.commit_id, recorder).await? {
             return conflict();
@@ -286,22 +295,19 @@ impl Transaction {
         Ok(decision)
     }
 
-    async fn commit_ids(&self, again: bool, recorder: &Recorder) -> Result<CommitIds> {
+    /// A commit ID above `above`.
+    async fn commit_ids(&self, above: TxnId, recorder: &Recorder) -> Result<CommitIds> {
         let (oracle, at) = (self.client.oracle(), recorder.now());
-        let ids = match (self.changes_catalog, again) {
-            (true, _) => oracle.catalog_commit_id().await?,
-            (false, true) => oracle.fresh_commit_id().await?,
-            (false, false) => oracle.commit_id(self.read_id).await?,
-        };
+        let ids =
+            if self.changes_catalog { oracle.catalog_commit_id(above).await? } else { oracle.commit_id(above).await? };
         recorder.note(at, Event::CommitId(ids.commit_id));
         Ok(ids)
     }
 
-    /// The next ID will be above `above`. Promises are made at IDs that were handed out, so it is; unless a deposed oracle
-    /// gave this one.
-    async fn reach(&self, above: TxnId) -> Result<()> {
-        if self.client.oracle().read_id().await?.read_id < above {
-            self.client.oracle().advance_to(above).await?;
+    /// Nothing was written, so nobody has compared the catalog with that of the ID at which rows were locked.
+    async fn check_catalog(&self) -> Result<()> {
+        if self.catalog_assumed && self.client.oracle().read_id().await?.catalog_id > self.catalog_id {
+            return Err(Error::Retry(RetryReason::ReadConflict));
         }
         Ok(())
     }
@@ -338,7 +344,8 @@ impl Transaction {
             }
             prepares.push((route, prepare));
         }
-        let plan = Plan::new(meta, prepares, outside, self.catalog_id, self.changes_catalog);
+        let arbiter = self.client.coordinator().arbiter(meta, &prepares).await;
+        let plan = Plan::new(meta, (prepares, arbiter), outside, self.catalog_id, self.changes_catalog);
         let decision = self.client.coordinator().commit(plan, recorder).await?;
         if matches!(decision, Decision::Committed(_)) {
             self.locked.retain(|range, _| !ranges.contains(range));

@@ -10,6 +10,7 @@
 //! not: reads in ranges that cannot be reached make either way fail, and ranges that move are followed by the refresh.
 
 use super::options::CommitProtocol;
+use crate::TxnId;
 use crate::router::Suspicion;
 use crate::trace::Reason;
 use quorate_storage::RangeId;
@@ -40,11 +41,14 @@ pub(super) struct Past {
     pub pushes: usize,
     /// Whether one met a range that had been split or moved.
     pub moved: bool,
+    /// The next commit ID must be above it.
+    pub above: TxnId,
 }
 
 impl Past {
-    /// Another attempt was refused; `for_good` if it had tried several IDs.
-    pub fn pushed(&mut self, for_good: bool) {
+    /// Another attempt was refused, and would be up to this ID; `for_good` if it had tried several IDs.
+    pub fn pushed(&mut self, for_good: bool, above: TxnId) {
+        self.above = self.above.max(above);
         self.pushes += if for_good { MOST_PUSHES } else { 1 };
     }
 }
@@ -125,9 +129,9 @@ mod tests {
 
     #[test]
     fn reasons_for_three_phases() {
-        let pushed = Past { pushes: 2, moved: false };
-        let moved = Past { pushes: 1, moved: true };
-        assert_eq!(way(&[SMALL; 2], Past { pushes: 1, moved: false }, Auto), Way::Fast);
+        let pushed = Past { pushes: 2, ..Past::default() };
+        let moved = Past { pushes: 1, moved: true, ..Past::default() };
+        assert_eq!(way(&[SMALL; 2], Past { pushes: 1, ..Past::default() }, Auto), Way::Fast);
         assert_eq!(way(&[SMALL; 2], pushed, Auto), Way::ThreePhase(Reason::Pushed));
         assert_eq!(way(&[SMALL], pushed, Auto), Way::ThreePhase(Reason::Pushed));
         assert_eq!(way(&[SMALL; 2], moved, Auto), Way::ThreePhase(Reason::Moved));
@@ -144,7 +148,7 @@ mod tests {
 
     #[test]
     fn one_round_yields_only_to_what_cannot_be() {
-        let past = Past { pushes: 9, moved: true };
+        let past = Past { pushes: 9, moved: true, ..Past::default() };
         assert_eq!(choose(&[SMALL; 2], past, OneRound, false, |_| Some(Suspicion::Far)), Way::Fast);
         assert_eq!(way(&[SMALL], past, OneRound), Way::One);
         assert_eq!(way(&[SMALL; 17], past, OneRound), Way::ThreePhase(Reason::Size));

@@ -45,8 +45,9 @@ impl Transaction {
             let route = self.client.router().locate(key).await?;
             let make = || vec![Read::Get { key: key.to_vec() }];
             let Some(rows) = self.read_range(&route, key, &make, lock).await? else { continue };
-            if let Some(newest) = rows.newest {
-                self.overtaken(newest).await?;
+            if let Some(newest) = rows.newest
+                && !self.overtaken(newest, true).await?
+            {
                 continue;
             }
             let Some(ReadResult::Value(value)) = rows.results.into_iter().next() else { return Err(misfit(None)) };
@@ -86,8 +87,9 @@ impl Transaction {
         }
         while !missing.is_empty() {
             let (found, moved) = self.get_from_ranges(&keys, &missing, lock).await?;
-            if let Some(newest) = found.iter().filter_map(|(_, rows)| rows.newest).max() {
-                self.overtaken(newest).await?;
+            if let Some(newest) = found.iter().filter_map(|(_, rows)| rows.newest).max()
+                && !self.overtaken(newest, found.len() == 1).await?
+            {
                 continue;
             }
             missing = moved;
@@ -191,8 +193,9 @@ impl Transaction {
         let limit = left.map_or(0, |left| left.saturating_add(self.overlay.deletes_in(&part)) as u64);
         let make = || vec![Read::Scan { span: part.clone(), limit, reverse: scan.reverse }];
         let Some(rows) = self.read_range(&route, &part.start, &make, scan.lock).await? else { return Ok(None) };
-        if let Some(newest) = rows.newest {
-            self.overtaken(newest).await?;
+        if let Some(newest) = rows.newest
+            && !self.overtaken(newest, true).await?
+        {
             return Ok(None);
         }
         match rows.results.into_iter().next() {
@@ -250,7 +253,7 @@ impl Transaction {
             return;
         }
         if !self.is_locking {
-            self.attempt = self.client.begin_locking(self.attempt);
+            self.become_attempt(self.client.begin_locking(self.attempt));
             self.is_locking = true;
         }
         match self.locked.get_mut(&range) {

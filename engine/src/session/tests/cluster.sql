@@ -66,10 +66,10 @@ id
 SELECT 0
 
 b:
-SELECT table_name, key, mode, granted, waits_for FROM quorate.locks
+SELECT table_name, key, mode, granted, waits_for, statement FROM quorate.locks
 ----
-table_name | key | mode | granted | waits_for
-t | /t/t_pkey/7 | update | t | NULL
+table_name | key | mode | granted | waits_for | statement
+t | /t/t_pkey/7 | update | t | NULL | SELECT * FROM t WHERE id = 7 FOR UPDATE
 SELECT 1
 
 SELECT count(*) FROM quorate.in_doubt

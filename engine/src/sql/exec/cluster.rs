@@ -19,9 +19,9 @@ use crate::sql::row::{TableKey, decode_key};
 use crate::sql::types::{Array, Interval, Text, Type, Value};
 use async_trait::async_trait;
 use quorate_storage::Span;
-use quorate_storage::keys::{DIRECTORY_PREFIX, END_PREFIX};
+use quorate_storage::keys::{ARBITER_PREFIX, DIRECTORY_PREFIX, END_PREFIX};
 use quorate_txn::api::RegisterState;
-use quorate_txn::inspect::{InDoubt, Inspection, Locked};
+use quorate_txn::inspect::{InDoubt, Inspection, Locked, Work};
 use quorate_txn::{Attempt, LockMode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -119,7 +119,12 @@ pub async fn rows(name: &str, cluster: &dyn ClusterInfo, view: &CatalogView) -> 
         "nodes" => node_rows(cluster).await,
         "ranges" => range_rows(cluster, view, None).await,
         "join_tokens" => token_rows(cluster).await,
-        "locks" => Ok(cluster.inspect().await?.iter().flat_map(|(_, shown)| lock_rows(shown, view)).collect()),
+        "locks" => {
+            let all = cluster.inspect().await?;
+            let sessions = all.iter().flat_map(|(_, shown)| &shown.sessions);
+            let sessions: BTreeMap<Attempt, &Work> = sessions.map(|work| (work.attempt, work)).collect();
+            Ok(all.iter().flat_map(|(_, shown)| lock_rows(shown, view, &sessions)).collect())
+        }
         "in_doubt" => Ok(cluster.inspect().await?.iter().flat_map(|(_, shown)| in_doubt_rows(shown, view)).collect()),
         "commits" => Ok(cluster.inspect().await?.into_iter().flat_map(commit_rows).collect()),
         _ => Err(Error::internal(format!("the system table \"quorate.{name}\" has no rows"))),
@@ -165,31 +170,34 @@ pub async fn range_rows(cluster: &dyn ClusterInfo, view: &CatalogView, table: Op
     Ok(cluster.ranges(&span).await?.into_iter().map(row).collect())
 }
 
-/// Rows of `quorate.locks` of one node, by range and key.
-fn lock_rows(shown: &Inspection, view: &CatalogView) -> Vec<Row> {
+/// Rows of `quorate.locks` of one node, by range and key; `sessions` of all nodes.
+fn lock_rows(shown: &Inspection, view: &CatalogView, sessions: &BTreeMap<Attempt, &Work>) -> Vec<Row> {
     let mut holders: BTreeMap<&[u8], Vec<Attempt>> = BTreeMap::new();
     for lock in shown.locks.iter().filter(|lock| lock.granted) {
-        holders.entry(&lock.key).or_default().extend(lock.attempt);
+        holders.entry(&lock.key).or_default().push(lock.attempt);
     }
     let mut locks: Vec<&Locked> = shown.locks.iter().collect();
     locks.sort_by_key(|lock| (lock.range, &lock.key, !lock.granted));
     let row = |lock: &Locked| {
-        let mode = match (lock.mode, lock.attempt) {
+        let mode = match (lock.mode, lock.granted) {
             (Some(LockMode::Share), _) => "share",
             (Some(LockMode::Update), _) => "update",
-            (None, Some(_)) => "intent",
-            (None, None) => "any",
+            (None, true) => "intent",
+            (None, false) => "any",
         };
+        let session = sessions.get(&lock.attempt);
         let held_by = holders.get(lock.key.as_slice()).filter(|_| !lock.granted);
-        let others = held_by.map(|held_by| held_by.iter().filter(|holder| Some(**holder) != lock.attempt));
+        let others = held_by.map(|held_by| held_by.iter().filter(|holder| **holder != lock.attempt));
         vec![
             number(lock.range.0),
             tables_of(view, &Span::point(&lock.key)).map_or(Value::Null, text),
             text(key_text(view, &lock.key)),
             text(mode),
-            lock.attempt.map_or(Value::Null, |attempt| text(attempt.to_string())),
+            text(lock.attempt.to_string()),
             Value::Bool(lock.granted),
             others.map_or(Value::Null, |others| texts(others.map(Attempt::to_string))),
+            session.map_or(Value::Null, |work| Value::Int4(work.session)),
+            session.map_or(Value::Null, |work| text(work.statement.clone())),
         ]
     };
     locks.into_iter().map(row).collect()
@@ -263,6 +271,9 @@ fn texts(all: impl Iterator<Item = String>) -> Value {
 /// `/table/index/values` of a key.
 pub fn key_text(view: &CatalogView, key: &[u8]) -> String {
     let Some((table, index, rest)) = TableKey::parse(key) else {
+        if let [ARBITER_PREFIX, slot] = key {
+            return format!("/arbiter/{slot}");
+        }
         return key.iter().map(|byte| format!("{byte:02x}")).collect();
     };
     let found = view.table(TableId(table));

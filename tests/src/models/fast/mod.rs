@@ -78,7 +78,7 @@ pub struct Fast {
 impl Fast {
     /// Two or three participants, one or two attempts.
     pub fn new(participants: usize, attempts: usize) -> Fast {
-        Fast { participants, attempts, mutant: Mutant::None, members: Members::new(participants, participants) }
+        Fast { participants, attempts, mutant: Mutant::None, members: Members::new(participants, false) }
     }
 
     /// Leaves a rule out.

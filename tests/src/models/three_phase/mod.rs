@@ -70,6 +70,7 @@ impl Mutant {
         match self {
             Mutant::FenceIgnored => "fence-ignored",
             Mutant::NoQuorum => "decided-without-quorum",
+            Mutant::ArbiterUnasked => "arbiter-unasked",
             _ => "",
         }
     }
@@ -89,13 +90,13 @@ pub struct ThreePhase {
 impl ThreePhase {
     /// Two to four participants, and terminators of whom there are two or three.
     pub fn new(participants: usize, terminators: usize) -> ThreePhase {
-        let (processes, surveyed) = (terminators + 1, Members::new(participants, participants));
+        let (processes, surveyed) = (terminators + 1, Members::new(participants, false));
         ThreePhase { participants, arbiter: false, collects: true, processes, mutant: Mutant::None, surveyed }
     }
 
     /// Adds an arbiter.
     pub fn arbitrated(self) -> ThreePhase {
-        ThreePhase { arbiter: true, ..self }.surveying()
+        ThreePhase { arbiter: true, surveyed: Members::new(self.participants, true), ..self }
     }
 
     /// Keeps all registers: no floor rises.
@@ -105,13 +106,7 @@ impl ThreePhase {
 
     /// Leaves a rule out.
     pub fn without(self, mutant: Mutant) -> ThreePhase {
-        ThreePhase { mutant, ..self }.surveying()
-    }
-
-    /// An arbiter counts as a participant that writes nothing.
-    fn surveying(self) -> ThreePhase {
-        let voters = if self.mutant == Mutant::ArbiterUnasked { self.participants } else { self.members() };
-        ThreePhase { surveyed: Members::new(self.members(), voters), ..self }
+        ThreePhase { mutant, ..self }
     }
 
     fn members(&self) -> usize {

@@ -140,7 +140,7 @@ impl Seen {
 
     fn all_voted(&self) -> bool {
         let yes = |key| self.registers.get(key).is_some_and(|register| register.values().any(|core| voted(core.state)));
-        self.participants.iter().all(yes)
+        self.participants.iter().chain(&self.acceptors).all(yes)
     }
 
     /// Why an outcome was not to be told yet.

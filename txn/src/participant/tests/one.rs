@@ -4,6 +4,7 @@ use super::world::*;
 use crate::TxnId;
 use crate::api::{Base, Read, ReadResult, Reply, Request};
 use quorate_storage::{RangeId, Span};
+use std::sync::atomic::Ordering;
 
 #[tokio::test(start_paused = true)]
 async fn a_commit_shows_from_its_id_on_and_is_never_done_twice() {
@@ -132,4 +133,52 @@ async fn a_leader_that_is_cut_off_answers_what_is_confirmed_and_nothing_newer() 
     let mut txn = prepare(world.begin(2), 0x20, "b");
     txn.commit_id = newer;
     assert_eq!(world.ask(LEFT, Request::CommitOne(txn)).await, Reply::NeedHigherId { above: newer }, "the floor");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_readers_push_draws_a_higher_id_before_which_they_pass() {
+    let world = World::new(1).await;
+    let before = world.put(LEFT, 0x20, "a").await;
+    let mut txn = prepare(world.begin(1), 0x20, "b");
+    (txn.commit_id, txn.catalog_id) = (world.commit_id(), Some(TxnId(0)));
+    let early = world.begin(2);
+    assert_eq!(world.ask(LEFT, get(early, 0x20)).await, rows(Some("a"), None));
+    let drawing = world.seam.drawing.lock().await;
+    let commit = world.start(LEFT, Request::CommitOne(txn.clone())).await;
+    assert_eq!(world.ask(LEFT, get(world.begin(3), 0x20)).await, rows(Some("a"), None), "no later than the push");
+    world.commit_id();
+    let late = world.start(LEFT, get(world.begin(4), 0x20)).await;
+    assert!(!late.is_finished(), "its ID may lie above the commit's");
+    drop(drawing);
+    let commit_id = committed(commit.await.unwrap());
+    assert!(commit_id > txn.commit_id && commit_id == world.read_id());
+    assert_eq!(late.await.unwrap(), rows(Some("a"), None), "below the commit");
+    assert_eq!(world.ask(LEFT, get(world.begin(5), 0x20)).await, rows(Some("b"), None));
+    assert_eq!(committed(world.ask(LEFT, Request::CommitOne(txn)).await), commit_id, "a replay is answered");
+    assert!(before < commit_id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pushed_commit_validates_its_reads_where_it_lands_and_knows_the_catalog() {
+    let world = World::new(1).await;
+    let pushed = |age: u64| {
+        let mut txn = prepare(world.begin(age), 0x20, "b");
+        txn.reads = vec![Span::new([0x18], [0x30]).into()];
+        (txn.commit_id, txn.catalog_id) = (world.commit_id(), Some(TxnId(0)));
+        txn
+    };
+    let mut stale = pushed(1);
+    stale.meta.attempt.counter = 100;
+    world.put(LEFT, 0x22, "phantom").await;
+    world.ask(LEFT, get(world.begin(2), 0x20)).await;
+    assert_eq!(world.ask(LEFT, Request::CommitOne(stale)).await, Reply::ReadInvalid { key: vec![0x22] });
+    let txn = pushed(3);
+    world.ask(LEFT, get(world.begin(4), 0x20)).await;
+    committed(world.ask(LEFT, Request::CommitOne(txn)).await);
+
+    world.seam.catalog_id.store(world.commit_id().0, Ordering::SeqCst);
+    let unaware = pushed(5);
+    let above = world.read_id();
+    world.ask(LEFT, get(world.begin(6), 0x20)).await;
+    assert_eq!(world.ask(LEFT, Request::CommitOne(unaware)).await, Reply::NeedHigherId { above });
 }

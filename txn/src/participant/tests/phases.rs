@@ -6,6 +6,7 @@ use crate::participant::service::Participant;
 use crate::{Ballot, TxnId};
 use quorate_storage::{RangeId, Span};
 use std::sync::Arc;
+use std::time::Duration;
 
 fn state(reply: Reply) -> RegisterState {
     match reply {
@@ -189,4 +190,29 @@ async fn a_prepare_does_not_wait_for_volatile_locks() {
     let lock = Some((LockMode::Update, crate::api::LockWait::Wait));
     world.ask(LEFT, Request::Read { meta: world.begin(1), reads, lock }).await;
     prepared(&world, 0x20, 2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_waits_for_travels_with_the_next_entry() {
+    let world = World::new(1).await;
+    let mut took = Vec::new();
+    for (counter, key) in [(1, 0x20), (2, 0x21), (3, 0x22)] {
+        let (txn, _) = prepared(&world, key, counter).await;
+        let commit_id = world.commit_id();
+        let began = world.runtime.now();
+        let outcome = world.ask(LEFT, Request::DoCommit { record: record(&txn), commit_id });
+        let meanwhile = async {
+            world.pause(1).await;
+            match counter {
+                1 => {}
+                2 => drop(world.put(RIGHT, 0x90, "another entry").await),
+                _ => assert_eq!(world.ask(LEFT, get(world.begin(9), key)).await, rows(Some("new"), None)),
+            }
+        };
+        let (outcome, ()) = tokio::join!(outcome, meanwhile);
+        assert_eq!(state(outcome), RegisterState::Committed);
+        took.push(world.runtime.now() - began);
+    }
+    assert!(took[0] >= Duration::from_millis(5), "alone it lingers: {took:?}");
+    assert!(took[1] < took[0] && took[2] < took[0], "with company, or when a reader waits: {took:?}");
 }

@@ -1,6 +1,7 @@
 //! A few nodes with real stores in memory, driven inline by one task; an oracle that counts.
 
 use crate::api::{Base, Prepare, RangeRequest, Read, ReadResult, RecordKey, Reply, Request, TxnMeta, Write};
+use crate::oracle::CommitIds;
 use crate::participant::{Ids, Participant, Participants, Resolver};
 use crate::{Attempt, StartId, TxnId};
 use async_trait::async_trait;
@@ -23,6 +24,10 @@ pub const RIGHT: RangeId = RangeId(5);
 #[derive(Default)]
 pub struct Seam {
     next: AtomicU64,
+    /// Who holds it keeps commit IDs from being drawn by participants.
+    pub drawing: tokio::sync::Mutex<()>,
+    /// The newest change of the catalog.
+    pub catalog_id: AtomicU64,
     pub terminated: Mutex<Vec<RecordKey>>,
     /// Records elsewhere that are said to need no more questions.
     pub ended: Mutex<Vec<RecordKey>>,
@@ -32,6 +37,12 @@ pub struct Seam {
 impl Ids for Seam {
     async fn newest_id(&self) -> Option<TxnId> {
         Some(TxnId(self.next.load(Ordering::SeqCst)))
+    }
+
+    async fn commit_ids(&self, _above: TxnId) -> Option<CommitIds> {
+        let _turn = self.drawing.lock().await;
+        let commit_id = TxnId(self.next.fetch_add(1, Ordering::SeqCst) + 1);
+        Some(CommitIds { commit_id, catalog_id: TxnId(self.catalog_id.load(Ordering::SeqCst)) })
     }
 }
 
@@ -185,6 +196,7 @@ pub fn prepare(meta: TxnMeta, key: u8, value: &str) -> Prepare {
         participants: vec![vec![key]],
         acceptors: vec![vec![key]],
         foreign_reads: false,
+        catalog_id: None,
     }
 }
 

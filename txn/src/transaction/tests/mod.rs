@@ -6,5 +6,6 @@ mod counters;
 mod dead;
 mod ranges;
 mod recovery;
+mod recovery_table;
 mod single;
 mod world;

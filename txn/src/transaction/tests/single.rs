@@ -53,7 +53,8 @@ async fn one_range_commits_by_one_proposal_and_several_in_one_round() {
             _ => None,
         })
         .collect();
-    assert_eq!(phases[..3], [Phase::CanCommit, Phase::CanCommit, Phase::PreCommit]);
+    let votes = [Phase::CanCommit; 3];
+    assert_eq!((&phases[..3], phases[3]), (&votes[..], Phase::PreCommit), "both ranges and their arbiter");
     assert!(one.commit_id < many.commit_id);
     let mut txn = world.begin().await;
     assert_eq!(assert_send(txn.get(&a, None)).await.unwrap(), Some(Bytes::from_static(b"2")));
@@ -179,6 +180,31 @@ async fn a_waiter_for_a_lock_goes_on_with_the_newest_value() {
     committed.put(a.clone(), b"4".to_vec());
     committed.commit().await.unwrap();
     assert_eq!(world.value(&a).await, Some(Bytes::from_static(b"4")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_lock_moves_s_to_what_it_was_granted_on() {
+    let world = World::new(6, 1).await;
+    let (a, b) = (key(0, "a"), key(1, "b"));
+    world.write(&[(&b, "1")]).await;
+    let wait = Some((LockMode::Update, LockWait::Wait));
+    let mut txn = world.begin().await;
+    let mut unwise = world.begin().await;
+    let newest = world.write(&[(&a, "1"), (&b, "2")]).await.commit_id.unwrap();
+    world.write(&[(&b, "3")]).await;
+    assert_eq!(txn.get(&a, wait).await.unwrap(), Some(Bytes::from_static(b"1")));
+    assert_eq!(txn.read_id(), newest);
+    assert_eq!(txn.get(&b, None).await.unwrap(), Some(Bytes::from_static(b"2")), "all reads are of one state");
+    txn.put(a.clone(), b"2".to_vec());
+    let conflict = Error::Retry(RetryReason::ReadConflict);
+    assert_eq!(txn.commit().await, Err(conflict.clone()), "it was not the newest");
+
+    assert_eq!(unwise.get(&a, wait).await.unwrap(), Some(Bytes::from_static(b"1")));
+    let mut ddl = world.begin().await;
+    ddl.put(key(2, "table"), b"new".to_vec());
+    ddl.changes_catalog();
+    ddl.commit().await.unwrap();
+    assert_eq!(unwise.commit().await, Err(conflict), "it read rows of another catalog, perhaps");
 }
 
 #[tokio::test(start_paused = true)]
@@ -331,8 +357,9 @@ async fn a_commit_that_is_held_shows_and_goes_on() {
     assert_eq!(client.coordinator().brake().held().await, Some(attempt));
     world.runtime.sleep(std::time::Duration::from_secs(10)).await;
     let shown = client.inspect().await.remove(0).1;
-    assert_eq!(shown.in_doubt.iter().map(|held| held.record.attempt).collect::<Vec<_>>(), [attempt, attempt]);
-    assert!(shown.locks.iter().all(|lock| lock.granted && lock.attempt == Some(attempt) && lock.mode.is_none()));
+    let in_doubt: Vec<_> = shown.in_doubt.iter().map(|held| held.record.attempt).collect();
+    assert_eq!(in_doubt, [attempt; 3], "both ranges and their arbiter");
+    assert!(shown.locks.iter().all(|lock| lock.granted && lock.attempt == attempt && lock.mode.is_none()));
     client.coordinator().brake().release();
     assert!(committing.await.unwrap().unwrap().is_some());
     world.runtime.sleep(std::time::Duration::from_secs(1)).await;

@@ -47,8 +47,8 @@ impl Handler for Receiver {
 }
 
 /// System ranges, then user ranges that begin at 10, 40 and 80; their ids lie above those of later splits. All on the
-/// first `nodes` nodes, but the last one `apart` on the node behind them, if so.
-fn ranges(nodes: u64, apart: bool) -> Vec<RangeDescriptor> {
+/// first `nodes` nodes, but the last `apart` of them on one node each, behind those.
+fn ranges(nodes: u64, apart: u64) -> Vec<RangeDescriptor> {
     let member = |n: u64| ReplicaDescriptor { node: NodeId(n), replica: ReplicaId(n), role: ReplicaRole::Voter };
     let bounds: [u8; 7] = [0x01, 0x02, 0x03, 0x10, 0x40, 0x80, 0xff];
     bounds
@@ -59,8 +59,11 @@ fn ranges(nodes: u64, apart: bool) -> Vec<RangeDescriptor> {
             span: Span::new([bounds[0]], [bounds[1]]),
             generation: 1,
             conf_ver: 1,
-            replicas: if apart && id == 1_006 { vec![member(nodes + 1)] } else { (1..=nodes).map(member).collect() },
-            next_replica: ReplicaId(nodes + 2),
+            replicas: match [4, 1_005, 1_006].iter().rev().position(|user| *user == id) {
+                Some(from_last) if (from_last as u64) < apart => vec![member(nodes + apart - from_last as u64)],
+                _ => (1..=nodes).map(member).collect(),
+            },
+            next_replica: ReplicaId(nodes + apart + 1),
         })
         .collect()
 }
@@ -68,18 +71,30 @@ fn ranges(nodes: u64, apart: bool) -> Vec<RangeDescriptor> {
 impl World {
     /// `nodes` nodes, all ranges on each, all of them led.
     pub async fn new(seed: u64, nodes: u64) -> World {
-        World::form(seed, nodes, false).await
+        World::form(seed, nodes, 0).await
     }
 
     /// `nodes` nodes that hold all ranges but the last, and one behind them that holds that one alone.
     pub async fn with_a_range_apart(seed: u64, nodes: u64) -> World {
-        World::form(seed, nodes, true).await
+        World::form(seed, nodes, 1).await
     }
 
-    async fn form(seed: u64, nodes: u64, apart: bool) -> World {
+    /// A node with the system ranges, and behind it one for each user range.
+    pub async fn with_all_ranges_apart(seed: u64) -> World {
+        World::form(seed, 1, 3).await
+    }
+
+    /// Cuts a node off from all others.
+    pub fn cut_off(&self, node: u64) {
+        for other in (1..=self.clients.len() as u64).filter(|other| *other != node) {
+            self.hub.disconnect(PeerId(node), PeerId(other));
+        }
+    }
+
+    async fn form(seed: u64, nodes: u64, apart: u64) -> World {
         let runtime = Runtime::seeded(seed);
         let hub = Hub::new(runtime.clone());
-        let all = 1..=nodes + u64::from(apart);
+        let all = 1..=nodes + apart;
         let ranges = ranges(nodes, apart);
         let clients: Vec<_> = all.map(|node| start(&hub, &runtime, NodeId(node), &ranges, seed)).collect();
         // There is no directory that knows them.
