@@ -41,7 +41,7 @@ impl Coordinator {
             prepare.acceptors.clear();
         }
         match self.votes(&prepares, (Phase::PrepareFast, Request::PrepareFast), recorder).await {
-            Ok(()) => {
+            Ok(_) => {
                 self.hold(attempt, &participants).await;
                 self.spread(attempt, participants, Some(commit_id));
                 Ok(Decision::Committed(commit_id))

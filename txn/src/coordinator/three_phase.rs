@@ -82,27 +82,27 @@ impl Coordinator {
     /// # Errors
     /// [`Error::Ambiguous`] when the deciding quorum cannot be reached.
     pub(crate) async fn commit(&self, plan: Plan, recorder: &Recorder) -> Result<Decision> {
-        match self.votes(&plan.prepares, (Phase::CanCommit, Request::CanCommit), recorder).await {
-            Ok(()) => {}
+        let bound = match self.votes(&plan.prepares, (Phase::CanCommit, Request::CanCommit), recorder).await {
+            Ok(bound) => bound,
             Err(Refusal::No(abort)) => return Ok(self.aborted(&plan, abort)),
             Err(Refusal::Silent) => return self.end_plan(&plan, recorder).await,
-        }
+        };
         self.hold(plan.attempt(), &plan.members()).await;
-        match self.fix_commit_id(&plan, recorder).await {
+        match self.fix_commit_id(&plan, bound, recorder).await {
             Ok(commit_id) => self.pre_commit(&plan, commit_id, recorder).await,
             Err(abort) => self.pre_abort(&plan, abort, recorder).await,
         }
     }
 
-    /// Between the phases: a fresh commit ID at which everything that was read is still valid.
-    async fn fix_commit_id(&self, plan: &Plan, recorder: &Recorder) -> Result<TxnId, Abort> {
+    /// Between the phases: a commit ID not below `bound` at which everything that was read is still valid.
+    async fn fix_commit_id(&self, plan: &Plan, bound: TxnId, recorder: &Recorder) -> Result<TxnId, Abort> {
         let aborted = |error: Error| match error {
             Error::Retry(reason) => Abort::Conflict(reason),
             Error::TooOld { floor, .. } => Abort::TooOld { floor },
             _ => Abort::Conflict(RetryReason::Aborted),
         };
         let at = recorder.now();
-        let ids = self.commit_ids(plan).await.map_err(aborted)?;
+        let ids = self.commit_ids(plan, bound).await.map_err(aborted)?;
         recorder.note(at, Event::CommitId(ids.commit_id));
         if ids.catalog_id > plan.catalog_id && !plan.changes_catalog {
             return Err(Abort::Conflict(RetryReason::ReadConflict));
@@ -121,11 +121,13 @@ impl Coordinator {
         }
     }
 
-    async fn commit_ids(&self, plan: &Plan) -> Result<CommitIds> {
-        if plan.changes_catalog {
-            self.oracle.catalog_commit_id(plan.meta.read_id).await
-        } else {
-            self.oracle.fresh_commit_id().await
+    /// A commit ID above S, which was confirmed, and not below `bound`: so above everything that was acknowledged before the
+    /// transaction began, and that the participants had promised when they voted.
+    async fn commit_ids(&self, plan: &Plan, bound: TxnId) -> Result<CommitIds> {
+        let above = plan.meta.read_id.max(TxnId(bound.0.saturating_sub(1)));
+        match plan.changes_catalog {
+            true => self.oracle.catalog_commit_id(above).await,
+            false => self.oracle.commit_id(above).await,
         }
     }
 

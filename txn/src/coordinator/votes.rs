@@ -1,6 +1,7 @@
 //! Asking every participant at once; the first refusal ends it.
 
 use super::outcome::{Abort, Coordinator};
+use crate::TxnId;
 use crate::api::{Prepare, RegisterState, Reply, Request};
 use crate::error::RetryReason;
 use crate::router::{Answer, Delivery, Route};
@@ -22,13 +23,14 @@ pub(super) enum Refusal {
 }
 
 impl Coordinator {
-    /// Sends each prepare, in the request that `make` makes of it, and waits until all have voted yes.
+    /// Sends each prepare, in the request that `make` makes of it, and waits until all have voted yes. Returns the greatest
+    /// of the lower bounds that they set for the commit ID.
     pub(super) async fn votes<'a>(
         &'a self,
         prepares: &'a [(Arc<Route>, Prepare)],
         (phase, make): (Phase, fn(Prepare) -> Request),
         recorder: &'a Recorder,
-    ) -> Result<(), Refusal> {
+    ) -> Result<TxnId, Refusal> {
         recorder.round();
         let vote = |(route, prepare): &'a (Arc<Route>, Prepare)| async move {
             let at = recorder.now();
@@ -37,18 +39,18 @@ impl Coordinator {
             vote_in(delivery, prepare)
         };
         match self.runtime().timeout(VOTING, try_join_all(prepares.iter().map(vote))).await {
-            Some(votes) => votes.map(drop),
+            Some(votes) => votes.map(|bounds| bounds.into_iter().max().unwrap_or_default()),
             None => Err(Refusal::Silent),
         }
     }
 }
 
 /// What an answer to a prepare means.
-fn vote_in(delivery: Delivery, prepare: &Prepare) -> Result<(), Refusal> {
+fn vote_in(delivery: Delivery, prepare: &Prepare) -> Result<TxnId, Refusal> {
     let no = |reason| Err(Refusal::No(Abort::Conflict(reason)));
     match delivery.answer {
         Answer::Reply(Reply::Register(register)) => match register.state {
-            RegisterState::Prepared | RegisterState::PreCommit | RegisterState::PreAbort => Ok(()),
+            RegisterState::Prepared | RegisterState::PreCommit | RegisterState::PreAbort => Ok(register.min_c),
             RegisterState::Aborted => no(RetryReason::Aborted),
             _ => Err(Refusal::Silent),
         },
