@@ -68,6 +68,7 @@ struct Inner {
     span: Option<(u32, u32)>,
     names: Names,
     txn_id: Option<String>,
+    txn_token: Option<String>,
     attempts: u32,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -120,6 +121,7 @@ impl Error {
             span: None,
             names: Names::default(),
             txn_id: None,
+            txn_token: None,
             attempts: 1,
             source: None,
         }))
@@ -194,6 +196,11 @@ impl Error {
     /// The transaction concerned, in its text form.
     pub fn txn_id(&self) -> Option<&str> {
         self.0.txn_id.as_deref()
+    }
+
+    /// Of an ambiguous error: what `quorate.txn_status` takes to find out, on any node, how the commit ended.
+    pub fn txn_token(&self) -> Option<&str> {
+        self.0.txn_token.as_deref()
     }
 
     /// How often the transaction was tried, at least 1.
@@ -303,6 +310,14 @@ impl Error {
         self
     }
 
+    /// Names the commit whose outcome is unknown, and says how to find it out.
+    pub fn with_txn_token(mut self, token: impl Into<String>) -> Error {
+        let token = token.into();
+        self.0.hint = Some(format!("Find out how it ended, on any node: SELECT quorate.txn_status('{token}')").into());
+        self.0.txn_token = Some(token);
+        self
+    }
+
     /// Notes how often the transaction was tried.
     pub fn with_attempts(mut self, attempts: u32) -> Error {
         self.0.attempts = attempts.max(1);
@@ -363,6 +378,7 @@ impl fmt::Debug for Error {
             ("datatype", inner.names.datatype.as_deref()),
             ("constraint", inner.names.constraint.as_deref()),
             ("txn_id", inner.txn_id.as_deref()),
+            ("txn_token", inner.txn_token.as_deref()),
         ];
         for (name, value) in optional {
             if let Some(value) = value {

@@ -173,6 +173,13 @@ pub enum Request {
         /// The records.
         records: Vec<RecordKey>,
     },
+    /// Closes a commit token, unless an attempt newer than `aborted` has prepared under it; see [`Reply::Token`].
+    CloseToken {
+        /// Anchor and first attempt of the token.
+        record: RecordKey,
+        /// The newest attempt of the token that is known to be ABORTED.
+        aborted: Attempt,
+    },
 }
 
 /// Names a participant record: the smallest key of the attempt in the range when it was prepared, and the attempt.
@@ -206,6 +213,8 @@ pub struct Prepare {
     /// Path ONE, if nothing was read elsewhere: what the transaction knows of the catalog. A participant that must refuse the
     /// commit ID may then commit at a higher one of its own, as long as the catalog has not changed since.
     pub catalog_id: Option<TxnId>,
+    /// For the participant of the anchor, in every attempt but the first: the first, which the commit token names.
+    pub token: Option<Attempt>,
 }
 
 /// One buffered write.
@@ -303,6 +312,8 @@ pub enum Reply {
     Forgotten,
     /// Answers to [`Request::Ended`], in its order.
     Ended(Vec<bool>),
+    /// Answer to [`Request::CloseToken`]: the newest attempt that has prepared under the token; `None` if it is closed.
+    Token(Option<Attempt>),
 }
 
 /// The answer to one [`Read`].

@@ -32,6 +32,7 @@ pub mod record;
 pub mod router;
 pub mod service;
 mod tasks;
+mod token;
 pub mod trace;
 pub mod transaction;
 
@@ -39,5 +40,6 @@ pub use api::{LockMode, LockWait};
 pub use columns::{Columns, Compare, ReadSpan};
 pub use error::{Error, RetryReason};
 pub use ids::{Attempt, Ballot, StartId, TxnId};
+pub use token::{CommitToken, TokenError, TxnStatus};
 pub use trace::{CommitPath, CommitTrace, Reason};
 pub use transaction::{Client, CommitProtocol, Committed, Isolation, Mark, Page, Scan, Setup, Transaction, TxnOptions};

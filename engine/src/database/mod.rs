@@ -18,8 +18,8 @@
 //! [`Transaction`] can only be rolled back after it.
 //!
 //! **Retries.** [`Database::transaction`] runs its closure again after SQLSTATE 40001, 40P01 and their like; single
-//! statements are run again by the session. A commit with unknown outcome ([`crate::Error::is_ambiguous`]) is never run
-//! again, unless [`TxOptions::idempotent`] allows it.
+//! statements are run again by the session. Of a commit whose answer is lost it finds out the outcome; one whose outcome
+//! cannot be found out ([`crate::Error::is_ambiguous`], with [`crate::Error::txn_token`]) is never run again, unless [`TxOptions::idempotent`] allows it.
 //!
 //! Invariant: nothing global; two databases in one process know nothing of each other.
 //! Invariant: a line in the pool stands outside of a transaction, with its settings as they were at its start.

@@ -63,6 +63,11 @@ impl Pool {
         Ok(Arc::new(Line::new(session)))
     }
 
+    /// What sessions of this database are made from.
+    pub(super) fn gateway(&self) -> Result<Arc<Gateway>> {
+        self.state.lock().gateway.clone().ok_or_else(closed)
+    }
+
     /// Takes a line back, if it is clean; otherwise lets go of it, which rolls back what it did.
     pub(super) fn give_back(&self, line: Arc<Line>) {
         if Arc::strong_count(&line) > 1 || !line.is_clean() {

@@ -9,16 +9,22 @@
 //! ```
 //! Retryable is the closure's own error or, if the closure swallowed or wrapped it, the first failure of a statement of the
 //! attempt.
+//!
+//! A commit with unknown outcome is asked for by its token, on the ranges that decide, until they answer or for
+//! [`RESOLVING`]: committed is done, aborted is run again.
 
 use super::handle::Database;
 use super::transaction::Transaction;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SqlState};
 use quorate_net::runtime::Instant;
+use quorate_txn::{CommitToken, Error as TxnError, TxnStatus};
 use std::sync::Arc;
 use std::time::Duration;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// How long a commit with unknown outcome is asked for.
+const RESOLVING: Duration = Duration::from_secs(20);
 /// Retries that are worth a warning.
 const MANY_ATTEMPTS: u32 = 5;
 
@@ -171,8 +177,8 @@ impl Database {
     ///
     /// # Errors
     /// The closure's own error (wrap errors of other crates with [`Error::user`]); the last retryable error once the time is
-    /// over, with [`Error::attempts`]; an [ambiguous](Error::is_ambiguous) error if nobody can say whether the commit
-    /// happened.
+    /// over, with [`Error::attempts`]; an [ambiguous](Error::is_ambiguous) error if the ranges that know whether the
+    /// commit happened cannot be reached for half a minute.
     pub async fn transaction<T, F>(&self, f: F) -> Result<T>
     where
         for<'r> F: AsyncFn(&'r Transaction) -> Result<T> + AsyncFunc<&'r Transaction, Result<T>, Fut: Send>,
@@ -213,13 +219,36 @@ impl Database {
     {
         let tx = Transaction::begin(self.call().await?, options, attempt).await?;
         match call(f, &tx).await {
-            Ok(value) => tx.commit().await.map(|()| value),
+            Ok(value) => match tx.commit().await {
+                Err(error) if error.is_ambiguous() => self.resolve(error).await.map(|()| value),
+                ended => ended.map(|()| value),
+            },
             Err(error) => {
                 let cause = if tx.failed_retryably() { tx.failure() } else { None };
                 if let Err(rollback) = tx.rollback().await {
                     tracing::debug!(%rollback, "a failed transaction was dropped instead of rolled back");
                 }
                 Err(cause.filter(|_| !error.is_retryable()).unwrap_or(error))
+            }
+        }
+    }
+}
+
+impl Database {
+    /// Finds out how a commit ended, if that can be found out: an error that is still ambiguous says that it cannot.
+    async fn resolve(&self, unknown: Error) -> Result<()> {
+        let Some(Ok(token)) = unknown.txn_token().map(str::parse::<CommitToken>) else { return Err(unknown) };
+        let (gateway, runtime) = (self.pool.gateway()?, &self.pool.runtime);
+        let until = runtime.now() + RESOLVING;
+        loop {
+            match gateway.client.status(&token).await {
+                Ok(TxnStatus::Committed(_)) => return Ok(()),
+                Ok(TxnStatus::Aborted) => {
+                    let message = "the transaction was aborted while its commit was under way";
+                    return Err(Error::new(SqlState::SERIALIZATION_FAILURE, message).with_source(unknown));
+                }
+                Err(TxnError::Ambiguous) if runtime.now() < until => runtime.sleep(LONGEST_PAUSE).await,
+                Ok(TxnStatus::Expired) | Err(_) => return Err(unknown),
             }
         }
     }
@@ -267,5 +296,18 @@ mod tests {
         assert_eq!(longest(1), Duration::from_millis(1));
         assert!(longest(3) <= Duration::from_millis(4) && longest(3) > Duration::from_millis(3));
         assert!(longest(40) <= LONGEST_PAUSE && longest(40) > Duration::from_millis(50));
+    }
+
+    #[tokio::test]
+    async fn an_unknown_outcome_is_found_out() {
+        let db = Database::in_memory().await.unwrap();
+        let [committed, never] = crate::database::tests::tokens(&db).await;
+        let unknown = || Error::new(SqlState::STATEMENT_COMPLETION_UNKNOWN, "the outcome of the commit is unknown");
+        assert!(db.resolve(unknown().with_txn_token(committed)).await.is_ok());
+        let aborted = db.resolve(unknown().with_txn_token(never)).await.unwrap_err();
+        assert!(TxOptions::default().retries(&aborted) && !aborted.is_ambiguous(), "{aborted:?}");
+        let stays = db.resolve(unknown()).await.unwrap_err();
+        assert!(stays.is_ambiguous() && !TxOptions::default().retries(&stays), "{stays:?}");
+        db.close().await.unwrap();
     }
 }

@@ -252,3 +252,37 @@ async fn a_commit_tells_how_it_came_about() {
     assert_eq!(error.sqlstate(), Some(SqlState::INVALID_PARAMETER_VALUE));
     db.close().await.unwrap();
 }
+
+/// A token of a commit that was carried out, and one of a commit that never was.
+pub(super) async fn tokens(db: &Database) -> [String; 2] {
+    let client = db.pool.gateway().unwrap().client.clone();
+    let mut tokens = Vec::new();
+    for commits in [true, false] {
+        let mut txn = client.begin(Default::default()).await.unwrap();
+        txn.put(b"\x12key".to_vec(), Vec::new());
+        tokens.push(txn.token().unwrap().to_string());
+        if commits {
+            txn.commit().await.unwrap();
+        }
+    }
+    tokens.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn how_a_commit_ended_can_be_asked_by_its_token() {
+    let db = accounts().await;
+    let [committed, never] = tokens(&db).await;
+    let status = "SELECT quorate.txn_status($1)";
+    let answer: String = db.query_one(status, (committed.as_str(),)).await.unwrap();
+    let id: u64 = answer.strip_prefix("committed(").and_then(|rest| rest.strip_suffix(')')).unwrap().parse().unwrap();
+    assert!(id > 0);
+    assert_eq!(db.query_one::<String>(status, (never.as_str(),)).await.unwrap(), "aborted");
+    assert_eq!(db.query_one::<Option<String>>(status, (None::<String>,)).await.unwrap(), None);
+    let read_only = db.session().await.unwrap();
+    read_only.execute("BEGIN READ ONLY", ()).await.unwrap();
+    assert_eq!(read_only.query_one::<String>(status, (never.as_str(),)).await.unwrap(), "aborted");
+    let error = db.query_one::<String>(status, (&never[..60],)).await.unwrap_err();
+    assert!(error.is(SqlState::INVALID_PARAMETER_VALUE), "{error:?}");
+    assert!(error.detail().unwrap().contains("not complete") && error.hint().unwrap().contains("40003"), "{error:?}");
+    db.close().await.unwrap();
+}

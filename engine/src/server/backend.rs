@@ -142,6 +142,12 @@ impl Output {
         self.message(&ParameterStatus::new(name.to_owned(), clean(value)))
     }
 
+    /// The token of the COMMIT that comes next. It is written at once: the connection may be lost while that is carried out.
+    pub(super) async fn token(&mut self, token: &str) -> Flow<()> {
+        self.parameter_status("txn_token", token)?;
+        self.flush().await
+    }
+
     pub(super) fn authenticated(&mut self, process_id: i32, secret: i32) -> Flow<()> {
         self.message(&Authentication::Ok)?;
         self.message(&BackendKeyData::new(process_id, SecretKey::I32(secret)))

@@ -179,6 +179,9 @@ impl Connection {
             Progress::Bound(params) => {
                 let Some(prepared) = run.statement.prepared.as_ref() else { return Ok(Ok(())) };
                 let mode = self.mode();
+                if let Some(token) = self.session.token_before(prepared) {
+                    self.output.token(&token).await?;
+                }
                 match self.session.execute(prepared, params, mode).await {
                     Ok(execution) => (execution, false),
                     Err(error) => return Ok(Err(error)),

@@ -174,4 +174,9 @@ impl ResultSink for Sink<'_> {
         let flow = self.output.notice(notice);
         self.check(flow)
     }
+
+    async fn token(&mut self, token: &str) -> Result<(), Error> {
+        let flow = self.output.token(token).await;
+        self.check(flow)
+    }
 }

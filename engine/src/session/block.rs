@@ -5,15 +5,21 @@
 //!   first statement  the transaction begins: its S is as fresh as can be
 //!   error            implicit: rolled back at once.  explicit: Failed; rolled back unless a savepoint may revive it
 //! ```
+//! **Commit tokens.** With `txn_token = on`, the client is told a token before its COMMIT is carried out
+//! ([`Session::token_before`]). Only before an explicit COMMIT: a statement that commits by itself may be run again as
+//! another transaction, so that "aborted" would be no answer about the statement; and it would pay for a second packet
+//! where it needs one. Off by default: each token costs a packet, and only a client that reads it gains by it; such a
+//! client says so when it connects. The error of an unknown outcome carries the token in any case.
+//!
 //! Invariant: `failed` means that the statements so far will never be committed.
 
 use super::commit_trace::LastCommit;
-use super::{CommandTag, Gateway, Notice, Session};
+use super::{CommandTag, Gateway, Notice, Prepared, Session};
 use crate::error::{Error, SqlState};
 use crate::sql::catalog::CatalogView;
 use crate::sql::exec::settings::Settings;
 use crate::sql::exec::{pg_to_wall, wall_to_pg};
-use crate::sql::parser::{AsOf, IsolationLevel, TransactionModes};
+use crate::sql::parser::{AsOf, IsolationLevel, StatementKind, TransactionModes};
 use quorate_txn::{Isolation, Mark, StartId, Transaction, TxnId, TxnOptions};
 use std::sync::Arc;
 use std::time::Duration;
@@ -198,18 +204,38 @@ impl Session {
                 block.start = Some(txn.start_id());
                 txn.set_commit_protocol(protocol);
                 let (read_id, view) = (txn.read_id(), block.view.take().unwrap_or_default());
+                let token = txn.token();
                 match txn.commit().await {
                     Ok(committed) => {
                         self.last_commit = Some(LastCommit { committed, read_id, view });
                         Ok(())
                     }
-                    Err(error) => Err(self.gateway.told(error.into())),
+                    Err(error) => {
+                        let error = self.gateway.told(error.into());
+                        Err(match token.filter(|_| error.is_ambiguous()) {
+                            Some(token) => error.with_txn_token(token.to_string()),
+                            None => error,
+                        })
+                    }
                 }
             }
             None => Ok(()),
         };
         self.end_block(result.is_ok());
         result
+    }
+
+    /// If this statement is about to commit a block that wrote, and `txn_token` is on: the text that a client must have
+    /// before that, so that it can find out the outcome from another node (`quorate.txn_status`) should it lose this one.
+    pub fn token_before(&self, prepared: &Prepared) -> Option<String> {
+        self.commit_token(&prepared.statement.kind)
+    }
+
+    /// [`Session::token_before`] of a statement that needs no preparing.
+    pub(super) fn commit_token(&self, statement: &StatementKind) -> Option<String> {
+        let block = self.block.as_ref().filter(|block| block.explicit && !block.failed)?;
+        let wanted = matches!(statement, StatementKind::Commit { .. }) && self.settings.derived().txn_token;
+        block.txn.as_ref().filter(|_| wanted)?.token().map(|token| token.to_string())
     }
 
     /// Drops what is open.

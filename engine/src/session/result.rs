@@ -94,4 +94,10 @@ pub trait ResultSink: Send {
     async fn copy_data(&mut self, data: Vec<u8>) -> Result<(), Error>;
     /// A notice, at the moment when it is due.
     async fn notice(&mut self, notice: &Notice) -> Result<(), Error>;
+    /// The token of the COMMIT that comes next, if the session tells tokens: it must have left before this returns. Who
+    /// drives the session in its own process learns it from the error of the commit, and needs nothing here.
+    async fn token(&mut self, token: &str) -> Result<(), Error> {
+        tracing::trace!(token, "about to commit");
+        Ok(())
+    }
 }

@@ -45,6 +45,9 @@ impl Session {
         let mode = if statements.len() > 1 || in_pipeline { ExecuteMode::Pipelined } else { ExecuteMode::Autocommit };
         let mut statements = statements.into_iter();
         while let Some(statement) = statements.next() {
+            if let Some(token) = self.commit_token(&statement.kind) {
+                sink.token(&token).await?;
+            }
             let result = self.run_statement(&sql, statement, mode).await;
             let execution = match result {
                 Ok(execution) => execution,

@@ -151,6 +151,8 @@ pub struct Wire {
     database: String,
     /// The statement under way, for positions of errors.
     sql: String,
+    /// The token of a COMMIT that the statement under way has begun.
+    token: Option<String>,
 }
 
 impl Wire {
@@ -168,12 +170,14 @@ impl Wire {
             user: connector.user.clone(),
             database,
             sql: String::new(),
+            token: None,
         };
         let startup = [
             ("user", wire.user.as_str()),
             ("database", wire.database.as_str()),
             ("application_name", "quorate sql"),
             ("client_encoding", "UTF8"),
+            ("txn_token", "on"),
         ];
         frontend::startup_message(startup, &mut wire.channel.outgoing).map_err(lost)?;
         wire.channel.flush().await.map_err(lost)?;
@@ -242,11 +246,15 @@ impl Wire {
 
     /// Sends what was written and passes the answers on, up to ReadyForQuery or a COPY that wants data.
     async fn exchange(&mut self, out: &mut dyn Receive) -> Result<Flow, SqlError> {
+        self.token = None;
         let done = self.try_exchange(out).await;
-        if let Err(error) = &done {
-            self.closed |= error.kind == super::ErrorKind::Connection;
-        }
-        done
+        let Err(error) = done else { return done };
+        self.closed |= error.kind == super::ErrorKind::Connection;
+        // Without a token, no COMMIT was begun, and an error of the COMMIT itself says what is known.
+        Err(match self.token.take().filter(|_| self.closed) {
+            Some(token) => error.with_hint(format!("Find out how it ended: SELECT quorate.txn_status('{token}')")),
+            None => error,
+        })
     }
 
     async fn try_exchange(&mut self, out: &mut dyn Receive) -> Result<Flow, SqlError> {
@@ -282,6 +290,11 @@ impl Wire {
             b'C' => out.complete(&frame.body.text()?),
             b'd' => out.copy_out(&frame.body.rest()),
             b'N' => out.notice(notice(frame.body.fields()?)),
+            b'S' => {
+                let (name, value) = (frame.body.text()?, frame.body.text()?);
+                self.token = Some(value).filter(|_| name == "txn_token").or(self.token.take());
+                Ok(())
+            }
             _ => Ok(()),
         };
         Ok(taken.map_err(|error| SqlError::output(&error)))

@@ -27,6 +27,7 @@ mod arbiter;
 mod brake;
 mod fast;
 mod outcome;
+mod status;
 mod terminate;
 mod three_phase;
 mod votes;

@@ -7,7 +7,7 @@ use crate::oracle::OracleClient;
 use crate::router::{Answer, Route, Router};
 use crate::service::Backoff;
 use crate::trace::{Phase, Recorder};
-use crate::{Attempt, ReadSpan, TxnId};
+use crate::{Attempt, ReadSpan, TxnId, TxnStatus};
 use futures::future::{join_all, try_join_all};
 use quorate_net::Runtime;
 use std::sync::Arc;
@@ -199,16 +199,10 @@ impl Coordinator {
     /// # Errors
     /// [`Error::Ambiguous`] when the range cannot be reached.
     pub async fn settle(&self, record: RecordKey) -> Result<Option<TxnId>> {
-        let make = || Request::Settle { record: record.clone() };
-        match self.router.send_to_key(&record.part_key, make).await {
-            Ok(Reply::Committed { commit_id, .. }) => Ok(Some(commit_id)),
-            Ok(Reply::Aborted) => Ok(None),
-            Ok(Reply::Register(register)) => match register.state {
-                RegisterState::Committed => Ok(Some(register.commit_id)),
-                RegisterState::Aborted => Ok(None),
-                _ => Err(Error::Ambiguous),
-            },
-            Ok(_) | Err(_) => Err(Error::Ambiguous),
+        match self.outcome(record).await? {
+            TxnStatus::Committed(commit_id) => Ok(Some(commit_id)),
+            TxnStatus::Aborted => Ok(None),
+            TxnStatus::Expired => Err(Error::Ambiguous),
         }
     }
 }

@@ -3,14 +3,15 @@
 //! ```text
 //!   1  is there any?            no: nothing is written, a range at rest stays at rest
 //!   2  raise the floor          who lies below it waits; who was admitted before is waited for; one entry
-//!   3  delete                   History and tombstones; markers, records
+//!   3  delete                   History and tombstones; markers, records, commit tokens
 //! ```
 //! A floor is in the log before anything is deleted by it, so every later leader refuses what would miss the deleted.
 //! Reads take no latch: they look at the floor again after they have read.
 //!
 //! A record that says COMMITTED, of an attempt over several ranges, is collected only once all the other participants
 //! have no more than such a record themselves. So whoever holds intents of the attempt finds it. ABORTED needs no such care:
-//! a participant without a record of an old attempt will never have one, and the attempt cannot be committed.
+//! a participant without a record of an old attempt will never have one, and the attempt cannot be committed. The record of
+//! a commit token goes with its time: all attempts of a token are of one birth, so none of them prepares below the floor.
 //!
 //! Invariant: floors rise only after every write that was admitted below them has been applied.
 //! Invariant: for each version that a read at or above the history floor sees, the engine holds it.
@@ -25,7 +26,7 @@ use crate::TxnId;
 use crate::api::{RecordKey, RegisterState, Reply};
 use crate::lock::Latch;
 use crate::mvcc::{self, Batch, Garbage, Sweep};
-use crate::record::{self, Decided};
+use crate::record::{self, Decided, Old};
 use quorate_storage::mutation::planted;
 use quorate_storage::store::ReplicaView;
 use quorate_storage::{Expect, Keyspace, keys};
@@ -79,10 +80,10 @@ impl Participant {
         let mut raised = false;
         while rest.start < rest.end {
             self.current(view.descriptor.generation)?;
-            let found = record::decided(self.engine.as_ref(), &mut rest, floor, ENTRY);
-            let found = found.map_err(|error| self.failed(error))?;
-            let deletable = self.forgettable(found).await;
-            if deletable.is_empty() {
+            let old = record::old(self.engine.as_ref(), &mut rest, floor, ENTRY);
+            let Old { decided, tokens } = old.map_err(|error| self.failed(error))?;
+            let deletable = self.forgettable(decided).await;
+            if deletable.is_empty() && tokens.is_empty() {
                 tokio::task::yield_now().await;
                 continue;
             }
@@ -90,6 +91,7 @@ impl Participant {
                 self.raise(&view, Floors { history: TxnId(0), attempts: floor }).await?;
             }
             let mut batch = Batch::default();
+            tokens.into_iter().for_each(|token| batch.delete(Keyspace::Record, token));
             for Decided { record, participants, .. } in deletable {
                 batch.delete(Keyspace::Record, record::header_key(&record));
                 if !participants.is_empty() {

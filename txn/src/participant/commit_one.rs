@@ -49,7 +49,7 @@ impl Participant {
         self.unchanged(&prepare.reads, changes, (prepare.meta.read_id, commit_id))?;
         let entry = Entry {
             generation: view.descriptor.generation,
-            batch: self.versions(record, prepare.writes, commit_id)?,
+            batch: self.versions(record, prepare, commit_id)?,
             admin: None,
             latched: Some(latched),
             wrote: Some(commit_id),
@@ -103,11 +103,12 @@ impl Participant {
     }
 
     /// The marker and the versions, guarded by the absence of a marker and by what was validated.
-    fn versions(&self, record: &RecordKey, writes: Vec<Write>, commit_id: TxnId) -> Result<Batch, Halt> {
-        let mut batch = Batch::with_capacity(writes.len());
+    fn versions(&self, record: &RecordKey, prepare: Prepare, commit_id: TxnId) -> Result<Batch, Halt> {
+        let mut batch = Batch::with_capacity(prepare.writes.len());
         let marker = record::header_key(record);
         batch.guard(Keyspace::Record, marker.clone(), Expect::Absent);
-        for Write { key, value, base } in writes {
+        self.name_newest(&mut batch, &prepare)?;
+        for Write { key, value, base } in prepare.writes {
             let stored = self.engine.get(Keyspace::Data, &key).map_err(|error| self.failed(error))?;
             let newest = self.validate(&key, base, stored.as_ref())?;
             if newest >= commit_id {
@@ -120,10 +121,10 @@ impl Participant {
         Ok(batch)
     }
 
-    /// A refusal is answered with the outcome if there is one. Being wounded is not remembered for ever, so it is made
-    /// permanent before it is answered; the other refusals are permanent by themselves.
+    /// A refusal is answered with the outcome if there is one. Being wounded is not remembered for ever, and ABORTED is
+    /// what others read, so both are made so before they are answered; the other refusals are permanent by themselves.
     async fn refuse_one(self: &Arc<Self>, view: &ReplicaView, record: &RecordKey, halt: Halt) -> Result<Reply, Halt> {
-        if *halt == Reply::Wounded {
+        if matches!(*halt, Reply::Wounded | Reply::Aborted) {
             return self.refuse(view, record, halt).await;
         }
         match self.header(record).map_err(|error| self.failed(error))? {
@@ -159,6 +160,7 @@ fn is_refusal(reply: &Reply) -> bool {
     matches!(
         reply,
         Reply::Wounded
+            | Reply::Aborted
             | Reply::WriteConflict { .. }
             | Reply::ReadInvalid { .. }
             | Reply::NeedHigherId { .. }

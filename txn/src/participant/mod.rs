@@ -46,6 +46,7 @@ mod service;
 mod split;
 mod start;
 mod state;
+mod token;
 mod wait;
 
 pub use gateways::{Alive, Gateways};

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   CanCommit     no commit ID yet     any refusal is made ABORTED durably before it is answered
-//!   PrepareFast   at a commit ID       Wounded, or held by an attempt that must not be waited for: as above
+//!   PrepareFast   at a commit ID       Wounded, its commit token closed, or held by an attempt that must not be waited
+//!                                      for: as above
 //!                                      promised above the ID, or a newer version is there: for ever, nothing is written
 //!   both          below the floor of what is collected: for ever, nothing is written
 //! ```
@@ -44,7 +45,7 @@ impl Participant {
             Err(halt) => halt,
         };
         match *halt {
-            Reply::Wounded => return self.refuse(view, &record, halt).await,
+            Reply::Wounded | Reply::Aborted => return self.refuse(view, &record, halt).await,
             Reply::NeedHigherId { above } => {
                 self.may_promise(view, above).await?;
             }
@@ -116,7 +117,7 @@ impl Participant {
     ) -> Result<Reply, Halt> {
         let record = RecordKey { part_key: prepare.part_key.clone(), attempt: prepare.meta.attempt };
         match self.try_lay(view, &record, prepare, becomes).await {
-            Err(halt) if matches!(*halt, Reply::Wounded | Reply::WriteConflict { .. }) => {
+            Err(halt) if matches!(*halt, Reply::Wounded | Reply::Aborted | Reply::WriteConflict { .. }) => {
                 self.refuse(view, &record, halt).await
             }
             Err(halt) if matches!(*halt, Reply::TooOld { .. } | Reply::Forgotten) => {
@@ -190,6 +191,7 @@ impl Participant {
         let header_key = record::header_key(record);
         batch.guard(Keyspace::Record, header_key.clone(), Header::guard(before));
         batch.put(Keyspace::Record, header_key, header.encode());
+        self.name_newest(&mut batch, prepare)?;
         if header.core.state == RegisterState::Prepared {
             batch.put(Keyspace::Record, record::plan_key(record), plan_of(prepare).encode());
         }

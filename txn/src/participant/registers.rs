@@ -16,7 +16,7 @@ use std::sync::Arc;
 const ENTRY_BYTES: usize = 512 << 10;
 const ENTRY_KEYS: usize = 2048;
 /// How often a transition starts over because the register changed between evaluation and apply.
-const MAX_RACES: usize = 8;
+pub(super) const MAX_RACES: usize = 8;
 
 /// What latches a record: no user key begins with 00.
 pub(super) fn latch_key(record: &RecordKey) -> Vec<u8> {
@@ -42,6 +42,17 @@ impl Participant {
         record: &RecordKey,
         message: Message,
     ) -> Result<Reply, Halt> {
+        let _latched = self.latch_record(view, record, || Ok(self.header(record)?.is_some())).await?;
+        self.step_on(view, record, message).await
+    }
+
+    /// Latches a record that `exists`, or that may be made.
+    pub(super) async fn latch_record(
+        self: &Arc<Self>,
+        view: &ReplicaView,
+        record: &RecordKey,
+        exists: impl Fn() -> Result<bool, Error>,
+    ) -> Result<Latched, Halt> {
         loop {
             let latch = latch_key(record);
             let remembered = self
@@ -51,9 +62,9 @@ impl Participant {
                 })
                 .await?;
             let latched = Latched::new(self, latch, Vec::new());
-            match (self.header(record).map_err(|error| self.failed(error))?, remembered) {
-                (None, Err(Block::Forgotten)) => return Err(Box::new(Reply::Forgotten)),
-                (None, Err(_)) => {
+            match (exists().map_err(|error| self.failed(error))?, remembered) {
+                (false, Err(Block::Forgotten)) => return Err(Box::new(Reply::Forgotten)),
+                (false, Err(_)) => {
                     // The floor may rise above it, or not: neither is certain before it has.
                     drop(latched);
                     self.admit(view, record.attempt, |state| match state.is_remembered(record.attempt) {
@@ -62,7 +73,7 @@ impl Participant {
                     })
                     .await?;
                 }
-                _ => return self.step_on(view, record, message).await,
+                _ => return Ok(latched),
             }
         }
     }

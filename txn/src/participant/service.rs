@@ -184,6 +184,7 @@ impl Participant {
             Request::Spill(prepare) => self.spill(&view, prepare).await,
             Request::Split { key, right } => self.split(&view, key, right).await,
             Request::Ended { records } => self.ended(&records).await,
+            Request::CloseToken { record, aborted } => self.close_token(&view, &record, aborted).await,
             other => match register_message(other) {
                 Some((record, message)) => self.transition(&view, &record, message).await,
                 None => Err(malformed()),
@@ -284,7 +285,8 @@ fn covers(view: &ReplicaView, request: &Request) -> bool {
         | Request::PreAbort { record, .. }
         | Request::DoCommit { record, .. }
         | Request::DoAbort { record }
-        | Request::Settle { record } => range.contains(&record.part_key),
+        | Request::Settle { record }
+        | Request::CloseToken { record, .. } => range.contains(&record.part_key),
         Request::Split { key, .. } => range.contains(key),
         Request::Ended { records } => records.iter().all(|record| range.contains(&record.part_key)),
     }

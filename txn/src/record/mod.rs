@@ -3,6 +3,7 @@
 //! ```text
 //!  Record   escape(part_key) 00 01 | attempt (32)               header
 //!           escape(part_key) 00 01 | attempt (32) | 01          plan: participants, acceptors, reads
+//!           escape(anchor) 00 01 | first attempt (32) | 02      commit token: 0 closed, or 1 | newest attempt (32)
 //!  Lock     key                                                 intent
 //!
 //!  header   seq (8, BE) | state (1) | commit ID (8, BE) | if undecided: Undecided (bincode)
@@ -13,7 +14,8 @@
 //! decided header is the whole record: 17 bytes stay behind, the same for path ONE (where it is the marker) and for
 //! three-phase commit. The plan lies apart because a register changes three times and the plan never does; once a commit
 //! over several ranges is decided, its participants are left of it, and it goes together with the header. The keys written
-//! are not listed: a leader indexes all intents of its range before it serves.
+//! are not listed: a leader indexes all intents of its range before it serves. A token's record appears with the second
+//! attempt of a commit, or when somebody asks for its status ([`crate::token`]); there may be no header next to it.
 //!
 //! Invariant: the entry that writes an undecided header writes its intents, and the entry that removes the last intent
 //! comes with or after the decided header.
@@ -26,7 +28,11 @@ use crate::{Attempt, Ballot, ReadSpan, StartId, TxnId};
 use bincode::{Decode, Encode};
 use quorate_storage::{Engine, Error, Expect, Keyspace, Span, codec, keys};
 
-const PLAN: u8 = 1;
+/// What follows the header's key in the key of a plan.
+pub const PLAN: u8 = 1;
+const TOKEN: u8 = 2;
+const CLOSED: u8 = 0;
+const NEWEST: u8 = 1;
 /// Entries looked at by one call of [`decided`].
 const STEP: usize = 8 << 10;
 const ATTEMPT_LEN: usize = 32;
@@ -67,6 +73,15 @@ pub struct Plan {
     pub foreign_reads: bool,
 }
 
+/// The record of a commit token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenState {
+    /// None of its attempts prepares any more.
+    Closed,
+    /// The newest attempt that has prepared under it.
+    Newest(Attempt),
+}
+
 /// A provisional version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
@@ -92,10 +107,26 @@ pub fn plan_key(record: &RecordKey) -> Vec<u8> {
     key
 }
 
+/// The engine key of the record of a token, which is named by its anchor and its first attempt.
+pub fn token_key(token: &RecordKey) -> Vec<u8> {
+    let mut key = header_key(token);
+    key.push(TOKEN);
+    key
+}
+
 /// The attempt whose header this engine key holds; `None` if it holds something else.
 pub fn attempt_of_key(engine_key: &[u8]) -> Option<Attempt> {
     let (_, rest) = keys::unescape_terminated(engine_key)?;
     rest.try_into().ok().map(attempt_of)
+}
+
+/// What may be forgotten.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Old {
+    /// Records of attempts.
+    pub decided: Vec<Decided>,
+    /// Engine keys of the records of tokens.
+    pub tokens: Vec<Vec<u8>>,
 }
 
 /// A record that may be forgotten.
@@ -109,28 +140,31 @@ pub struct Decided {
     pub participants: Vec<Vec<u8>>,
 }
 
-/// The decided records of attempts born below `floor` in `rest` (engine keys), at most about `most` of them. `rest` becomes
-/// what is still to be searched.
+/// The decided records, and those of tokens, of attempts born below `floor` in `rest` (engine keys), at most about `most`
+/// of them. `rest` becomes what is still to be searched.
 ///
 /// # Errors
 /// The engine cannot be read, or holds what is no record.
-pub fn decided(engine: &dyn Engine, rest: &mut Span, floor: TxnId, most: usize) -> Result<Vec<Decided>, Error> {
-    let mut found: Vec<Decided> = Vec::new();
+pub fn old(engine: &dyn Engine, rest: &mut Span, floor: TxnId, most: usize) -> Result<Old, Error> {
+    let Old { decided: mut found, mut tokens } = Old::default();
     // The engine key of the header found last.
     let mut last = Vec::new();
     for (seen, pair) in engine.scan(Keyspace::Record, &rest.clone()).enumerate() {
         let (engine_key, stored) = pair?;
         let Some(attempt) = attempt_of_key(&engine_key) else {
-            if let Some(decided) =
+            let born_below = |key: &[u8]| attempt_of_key(key).is_some_and(|attempt| attempt.birth < floor);
+            if engine_key.strip_suffix(&[TOKEN]).is_some_and(born_below) {
+                tokens.push(engine_key.to_vec());
+            } else if let Some(decided) =
                 found.last_mut().filter(|_| engine_key.strip_prefix(last.as_slice()) == Some(&[PLAN]))
             {
                 decided.participants = Plan::decode(&stored)?.participants;
             }
             continue;
         };
-        if seen >= STEP || found.len() >= most {
+        if seen >= STEP || found.len() + tokens.len() >= most {
             rest.start = engine_key.to_vec();
-            return Ok(found);
+            return Ok(Old { decided: found, tokens });
         }
         let state = Header::decode(&stored)?.core.state;
         if attempt.birth < floor && state.is_decided() {
@@ -140,7 +174,7 @@ pub fn decided(engine: &dyn Engine, rest: &mut Span, floor: TxnId, most: usize) 
         }
     }
     rest.start.clone_from(&rest.end);
-    Ok(found)
+    Ok(Old { decided: found, tokens })
 }
 
 /// The undecided records whose part keys lie in `span`.
@@ -238,6 +272,33 @@ impl Plan {
     }
 }
 
+impl TokenState {
+    /// Its bytes.
+    pub fn encode(self) -> Vec<u8> {
+        match self {
+            TokenState::Closed => vec![CLOSED],
+            TokenState::Newest(attempt) => [&[NEWEST], attempt_bytes(attempt).as_slice()].concat(),
+        }
+    }
+
+    /// The state with these bytes.
+    pub fn decode(bytes: &[u8]) -> Result<TokenState, Error> {
+        match bytes {
+            [CLOSED] => Ok(TokenState::Closed),
+            [NEWEST, rest @ ..] => {
+                let attempt = rest.try_into().map_err(|_| damaged("token"))?;
+                Ok(TokenState::Newest(attempt_of(attempt)))
+            }
+            _ => Err(damaged("token")),
+        }
+    }
+
+    /// What a guard expects if this is the state now.
+    pub fn guard(state: Option<TokenState>) -> Expect {
+        state.map_or(Expect::Absent, |state| Expect::StartsWith(state.encode()))
+    }
+}
+
 impl Intent {
     /// The bytes of an intent; they begin with its attempt.
     pub fn encode(attempt: Attempt, part_key: &[u8], value: Option<&[u8]>) -> Vec<u8> {
@@ -266,7 +327,7 @@ impl Intent {
     }
 }
 
-fn attempt_bytes(attempt: Attempt) -> [u8; ATTEMPT_LEN] {
+pub(crate) fn attempt_bytes(attempt: Attempt) -> [u8; ATTEMPT_LEN] {
     let mut bytes = [0; ATTEMPT_LEN];
     bytes[..8].copy_from_slice(&attempt.gateway.to_be_bytes());
     bytes[8..16].copy_from_slice(&attempt.incarnation.to_be_bytes());
@@ -275,7 +336,7 @@ fn attempt_bytes(attempt: Attempt) -> [u8; ATTEMPT_LEN] {
     bytes
 }
 
-fn attempt_of(bytes: &[u8; ATTEMPT_LEN]) -> Attempt {
+pub(crate) fn attempt_of(bytes: &[u8; ATTEMPT_LEN]) -> Attempt {
     let part = |at: usize| bytes[at..at + 8].iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
     Attempt { gateway: part(0), incarnation: part(8), counter: part(16), birth: TxnId(part(24)) }
 }

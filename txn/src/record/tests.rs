@@ -35,7 +35,7 @@ fn an_undecided_header_keeps_everything() {
 fn satellites_sort_behind_their_header_and_before_the_next_attempt() {
     let record = RecordKey { part_key: vec![0x10, 0], attempt: attempt() };
     let next = RecordKey { attempt: Attempt { counter: 4, ..attempt() }, ..record.clone() };
-    let keys = [header_key(&record), plan_key(&record), header_key(&next)];
+    let keys = [header_key(&record), plan_key(&record), token_key(&record), header_key(&next)];
     assert!(keys.is_sorted());
 }
 
@@ -50,6 +50,9 @@ proptest! {
     fn any_bytes_decode_or_are_refused(bytes: Vec<u8>) {
         if let Ok(intent) = Intent::decode(&bytes) {
             prop_assert_eq!(Intent::encode(intent.attempt, &intent.part_key, intent.value.as_deref()), bytes.clone());
+        }
+        if let Ok(token) = TokenState::decode(&bytes) {
+            prop_assert_eq!(token.encode(), bytes.clone());
         }
         if let Ok(header) = Header::decode(&bytes) {
             prop_assert_eq!(header.encode(), bytes);

@@ -11,7 +11,7 @@ use crate::participant::{Alive, Ids, Participants, Resolver};
 use crate::router::{DirectoryService, Router, Server};
 use crate::service::Peers;
 use crate::tasks::Tasks;
-use crate::{Attempt, CommitPath, StartId, TxnId};
+use crate::{Attempt, CommitPath, CommitToken, StartId, TxnId, TxnStatus};
 use parking_lot::Mutex;
 use quorate_net::{Runtime, Transport};
 use quorate_storage::{Engine, NodeId, StoreHandle};
@@ -205,6 +205,14 @@ impl Client {
         // Below the newest change of the catalog, the catalog is that of no known change, but of this very ID.
         let catalog_id = if newest.catalog_id <= read_id { newest.catalog_id } else { read_id };
         Ok(self.begin_reading(options, Reading { read_id, catalog_id }, watch))
+    }
+
+    /// How the transaction of a token ended, for ever: what is undecided is ended by this call.
+    ///
+    /// # Errors
+    /// [`Error::Ambiguous`] when those that decide cannot be reached; ask again later.
+    pub async fn status(&self, token: &CommitToken) -> Result<TxnStatus> {
+        self.coordinator().status(token).await
     }
 
     /// How long versions are kept after they were replaced or deleted, and the times of IDs remembered: by the ranges and

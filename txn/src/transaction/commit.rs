@@ -8,7 +8,7 @@
 //!                              THREE-PHASE  spill what is too large for a proposal ─► CanCommit ...
 //! ```
 //! When a range was split between cutting and committing, the attempt is made ABORTED and the same writes are cut again
-//! as a new attempt.
+//! as a new attempt. The client asks for all of them by one token ([`crate::token`]).
 //!
 //! Invariant: what is sent for one attempt differs in nothing but C.
 
@@ -23,7 +23,7 @@ use crate::oracle::CommitIds;
 use crate::router::{Answer, Route};
 use crate::service::Backoff;
 use crate::trace::{CommitPath, Event, Phase, Recorder};
-use crate::{ReadSpan, TxnId};
+use crate::{Attempt, ReadSpan, TxnId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +44,8 @@ struct Part {
     writes: Vec<Write>,
     reads: Vec<ReadSpan>,
     bytes: usize,
+    /// See [`Prepare::token`].
+    token: Option<Attempt>,
 }
 
 impl Part {
@@ -63,6 +65,7 @@ impl Part {
             reads: self.reads,
             foreign_reads,
             catalog_id: None,
+            token: self.token,
         };
         (self.route, prepare)
     }
@@ -155,7 +158,9 @@ impl Transaction {
             }
             if !parts.last().is_some_and(|part| part.route.descriptor.span.contains(key)) {
                 let route = self.client.router().locate(key).await?;
-                parts.push(Part { route, writes: Vec::new(), reads: Vec::new(), bytes: 0 });
+                // The first part is that of the anchor.
+                let token = Some(self.first).filter(|first| parts.is_empty() && *first != self.attempt);
+                parts.push(Part { route, writes: Vec::new(), reads: Vec::new(), bytes: 0, token });
             }
             let read_before = serializable && self.reads.was_read(key);
             let base = if read_before { Base::NotAfter(self.read_id) } else { write.base };

@@ -9,7 +9,7 @@ use crate::api::{Base, Request, TxnMeta};
 use crate::error::{Error, Result, RetryReason};
 use crate::oracle::Reading;
 use crate::router::Router;
-use crate::{Attempt, Columns, StartId, TxnId};
+use crate::{Attempt, Columns, CommitToken, StartId, TxnId};
 use bytes::Bytes;
 use quorate_storage::mutation::planted;
 use quorate_storage::{RangeId, Span};
@@ -23,8 +23,8 @@ pub struct Transaction {
     pub(super) client: Client,
     pub(super) options: TxnOptions,
     pub(super) attempt: Attempt,
-    /// The first attempt, under which the gateway counts the transaction as open.
-    first: Attempt,
+    /// The first attempt, under which the gateway counts the transaction as open, and which its commit token names.
+    pub(super) first: Attempt,
     pub(super) start: StartId,
     pub(super) read_id: TxnId,
     pub(super) catalog_id: TxnId,
@@ -97,6 +97,13 @@ impl Transaction {
     /// Names this attempt to commit.
     pub fn attempt(&self) -> Attempt {
         self.attempt
+    }
+
+    /// By what the outcome of its commit can be found out ([`Client::status`]), from anywhere; `None` if it writes nothing.
+    /// Ask for it when all writes are done, right before the commit.
+    pub fn token(&self) -> Option<CommitToken> {
+        let (anchor, _) = self.overlay.iter().next().filter(|_| !self.options.read_only)?;
+        Some(CommitToken { first: self.first, anchor: anchor.to_vec() })
     }
 
     /// Isolation level.

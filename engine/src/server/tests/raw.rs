@@ -206,3 +206,56 @@ async fn broken_framing_ends_the_connection_alone() {
     assert_eq!(witness.until(b'Z').await, "T D(1) C(SELECT 1) Z(I)");
     server.stop().await;
 }
+
+/// The value of the ParameterStatus `txn_token` that comes next.
+async fn token(raw: &mut Raw) -> String {
+    assert_eq!(raw.stream.read_u8().await.unwrap(), b'S');
+    let mut body = vec![0; raw.stream.read_u32().await.unwrap() as usize - 4];
+    raw.stream.read_exact(&mut body).await.unwrap();
+    let body = String::from_utf8(body).unwrap();
+    body.strip_prefix("txn_token\0").unwrap().trim_end_matches('\0').to_owned()
+}
+
+#[tokio::test]
+async fn the_token_of_a_commit_comes_before_it_is_carried_out() {
+    let server = Server::start().await;
+    let mut raw = Raw::connect(&server).await;
+    for sql in ["CREATE TABLE t (a INT PRIMARY KEY)", "ALTER TABLE t SPLIT AT VALUES (10)", "SET txn_token = on"] {
+        raw.send(query(sql)).await;
+        raw.until(b'Z').await;
+    }
+    let brake = server.node.gateway();
+    let brake = brake.client.coordinator().brake();
+    for extended in [false, true] {
+        let first = if extended { 2 } else { 1 };
+        raw.send(query(&format!("BEGIN; INSERT INTO t VALUES ({first}), ({})", first + 10))).await;
+        assert_eq!(raw.until(b'Z').await, "C(BEGIN) C(INSERT 0 2) Z(T)");
+        brake.pull();
+        raw.send(if extended { [run("COMMIT", 0), SYNC.to_vec()].concat() } else { query("COMMIT") }).await;
+        if extended {
+            assert_eq!(raw.until(b'n').await, "1 2 n");
+        }
+        let token = token(&mut raw).await;
+        assert!(brake.held().await.is_some(), "the commit is not over");
+        let client = server.connect().await;
+        let status = client.query_one("SELECT quorate.txn_status($1)", &[&token]).await.unwrap();
+        brake.release();
+        assert_eq!(raw.until(b'Z').await, "C(COMMIT) Z(I)");
+        let committed = status.get::<_, String>(0);
+        let id = committed.strip_prefix("committed(").and_then(|rest| rest.strip_suffix(')')).unwrap();
+        assert!(id.parse::<u64>().unwrap() > 0);
+    }
+    // Nothing is said of transactions that write nothing, and of statements that commit by themselves.
+    for (sql, answers) in [
+        ("BEGIN; SELECT a FROM t WHERE a = 1; COMMIT", "C(BEGIN) T D(1) C(SELECT 1) C(COMMIT) Z(I)"),
+        ("INSERT INTO t VALUES (3)", "C(INSERT 0 1) Z(I)"),
+        ("BEGIN; INSERT INTO t VALUES (4); ROLLBACK", "C(BEGIN) C(INSERT 0 1) C(ROLLBACK) Z(I)"),
+        ("BEGIN; INSERT INTO t VALUES (4); COMMIT", "C(BEGIN) C(INSERT 0 1) S(txn_token) C(COMMIT) Z(I)"),
+        ("SET txn_token = off", "C(SET) Z(I)"),
+        ("BEGIN; INSERT INTO t VALUES (5); COMMIT", "C(BEGIN) C(INSERT 0 1) C(COMMIT) Z(I)"),
+    ] {
+        raw.send(query(sql)).await;
+        assert_eq!(raw.until(b'Z').await, answers, "{sql}");
+    }
+    server.stop().await;
+}

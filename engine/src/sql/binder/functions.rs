@@ -252,6 +252,7 @@ const SIGNATURES: &[(&str, &str, &str, F)] = &[
     ("pg_blocking_pids", "int4", "int4[]", F::BlockingPids),
     ("quorate.create_join_token", "", "text", F::CreateJoinToken),
     ("quorate.revoke_join_token", "text", "bool", F::RevokeJoinToken),
+    ("quorate.txn_status", "text", "text", F::TxnStatus),
     ("format_type", "oid,int4", "text", F::FormatType),
     ("pg_get_expr", "text,oid,bool?", "text", F::GetExpr),
     ("pg_get_indexdef", "oid", "text", F::GetIndexdef),

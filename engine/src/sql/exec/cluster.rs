@@ -22,7 +22,7 @@ use quorate_storage::Span;
 use quorate_storage::keys::{ARBITER_PREFIX, DIRECTORY_PREFIX, END_PREFIX};
 use quorate_txn::api::RegisterState;
 use quorate_txn::inspect::{InDoubt, Inspection, Locked, Work};
-use quorate_txn::{Attempt, LockMode};
+use quorate_txn::{Attempt, Client, CommitToken, LockMode, TxnStatus};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -90,6 +90,8 @@ pub enum ClusterCall {
     CreateJoinToken,
     /// `quorate.revoke_join_token(id)`
     RevokeJoinToken(String),
+    /// `quorate.txn_status(token)`
+    TxnStatus(CommitToken),
 }
 
 impl ClusterCall {
@@ -97,12 +99,29 @@ impl ClusterCall {
     ///
     /// # Errors
     /// Those of the cluster.
-    pub async fn perform(&self, cluster: &dyn ClusterInfo) -> Result<Value> {
+    pub async fn perform(&self, cluster: &dyn ClusterInfo, client: &Client) -> Result<Value> {
         match self {
             ClusterCall::CreateJoinToken => cluster.create_join_token().await.map(text),
             ClusterCall::RevokeJoinToken(id) => cluster.revoke_join_token(id).await.map(Value::Bool),
+            ClusterCall::TxnStatus(token) => txn_status(client, token).await.map(|status| text(status.to_string())),
         }
     }
+}
+
+/// How the transaction of `token` ended.
+///
+/// # Errors
+/// 40003 while those that decide cannot be reached.
+pub async fn txn_status(client: &Client, token: &CommitToken) -> Result<TxnStatus> {
+    client.status(token).await.map_err(|error| match error {
+        quorate_txn::Error::Ambiguous => {
+            Error::new(SqlState::STATEMENT_COMPLETION_UNKNOWN, "how the transaction ended cannot be found out now")
+                .with_detail("The ranges that decide about it do not answer.")
+                .with_txn_token(token.to_string())
+                .with_hint("Ask again when a majority of their replicas can be reached; SHOW RANGES lists them.")
+        }
+        other => other.into(),
+    })
 }
 
 /// All keys, those of the system's own ranges among them.

@@ -64,7 +64,7 @@ impl Context<'_> {
         match (sequence, call) {
             (Some(id), _) => sequence::refill(self.client, &self.env.facts, id).await,
             (None, Some(call)) => {
-                let answer = call.perform(self.env.facts.cluster.as_ref()).await?;
+                let answer = call.perform(self.env.facts.cluster.as_ref(), self.client).await?;
                 self.env.effects.borrow_mut().answers.0.push(answer);
                 Ok(())
             }

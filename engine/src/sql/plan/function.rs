@@ -310,6 +310,8 @@ pub enum Function {
     CreateJoinToken,
     /// quorate.revoke_join_token(id).
     RevokeJoinToken,
+    /// quorate.txn_status(token).
+    TxnStatus,
     // Catalog.
     /// format_type(oid, typmod) (not strict).
     FormatType,
@@ -468,6 +470,7 @@ impl Function {
                 | TerminateBackend
                 | CreateJoinToken
                 | RevokeJoinToken
+                | TxnStatus
         )
     }
 }

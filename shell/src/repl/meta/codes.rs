@@ -16,7 +16,7 @@ const PAGES: &[(&str, &str, &str)] = &[
     (
         "08007",
         "The connection was lost after COMMIT was sent.",
-        "Look whether the change is there before doing it again.",
+        "Find out how it ended: SELECT quorate.txn_status('TOKEN'), with the token of the hint.",
     ),
     ("0A", "PostgreSQL has this, this release has not.", "Read the hint: it says what to use instead."),
     (
@@ -62,7 +62,7 @@ const PAGES: &[(&str, &str, &str)] = &[
     (
         "40003",
         "COMMIT was sent, and nobody could say whether it took effect.",
-        "Look whether the change is there before doing it again.",
+        "Find out how it ended: SELECT quorate.txn_status('TOKEN'), with the token of the hint.",
     ),
     ("40P01", "Transactions waited for each other.", "Run the whole transaction again."),
     ("42", "The statement has a mistake: syntax, a name, or types.", "Read the position and the hint."),

@@ -70,7 +70,7 @@ impl Registers {
     }
 
     fn plan(&mut self, key: &[u8], value: &[u8]) {
-        let Some((_, header_key)) = key.split_last() else { return };
+        let Some((&record::PLAN, header_key)) = key.split_last() else { return };
         let (Some(attempt), Ok(plan)) = (attempt_of_key(header_key), Plan::decode(value)) else { return };
         let header_key = |part_key| record::header_key(&RecordKey { part_key, attempt });
         let seen = self.attempts.entry(attempt).or_default();

@@ -5,4 +5,5 @@ mod fast;
 mod locks;
 mod one;
 mod phases;
+mod token;
 mod world;

@@ -197,6 +197,7 @@ pub fn prepare(meta: TxnMeta, key: u8, value: &str) -> Prepare {
         acceptors: vec![vec![key]],
         foreign_reads: false,
         catalog_id: None,
+        token: None,
     }
 }
 

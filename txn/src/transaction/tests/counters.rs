@@ -1,18 +1,18 @@
 //! Counters that everybody raises: no acknowledged step is lost, none is made twice, and whoever begins after an
-//! acknowledgement sees it.
+//! acknowledgement sees it. Steps of unknown outcome are asked for by their commit tokens.
 
 use super::world::{World, key};
-use crate::{Client, Error, LockMode, LockWait, TxnOptions};
+use crate::{Client, CommitToken, Error, LockMode, LockWait, TxnOptions, TxnStatus};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
 const COUNTERS: usize = 2;
 
-/// Steps acknowledged and steps of unknown outcome, over all clients.
-#[derive(Clone, Copy, Debug, Default)]
+/// Steps acknowledged, and the tokens of steps of unknown outcome, over all clients.
+#[derive(Clone, Debug, Default)]
 struct Known {
     done: u64,
-    unknown: u64,
+    unknown: Vec<CommitToken>,
 }
 
 fn number(bytes: Option<bytes::Bytes>) -> u64 {
@@ -29,7 +29,12 @@ async fn raise(client: &Client, keys: &[Vec<u8>], lock: bool, known: &Mutex<Know
         assert!(now >= least, "{least} were acknowledged before a reader that saw {now}");
         txn.put(key.clone(), (now + 1).to_be_bytes().to_vec());
     }
-    txn.commit().await.map(drop)
+    let token = txn.token();
+    let ended = txn.commit().await.map(drop);
+    if ended == Err(Error::Ambiguous) {
+        known.lock().unknown.extend(token);
+    }
+    ended
 }
 
 async fn run(seed: u64, nodes: u64, ranges: usize, lock: bool) {
@@ -44,8 +49,7 @@ async fn run(seed: u64, nodes: u64, ranges: usize, lock: bool) {
             for _ in 0..120 {
                 match raise(&client, &keys, lock, &known).await {
                     Ok(()) => known.lock().done += 1,
-                    Err(Error::Ambiguous) => known.lock().unknown += 1,
-                    Err(Error::Retry(_) | Error::Unavailable(_)) => {}
+                    Err(Error::Ambiguous | Error::Retry(_) | Error::Unavailable(_)) => {}
                     Err(error) => panic!("seed {seed}: {error}"),
                 }
             }
@@ -59,10 +63,14 @@ async fn run(seed: u64, nodes: u64, ranges: usize, lock: bool) {
     }
     world.hub.heal();
     world.runtime.sleep(std::time::Duration::from_secs(10)).await;
-    let known = *known.lock();
+    let known = known.lock().clone();
+    let mut found = 0;
+    for token in &known.unknown {
+        found += u64::from(world.clients[0].status(token).await.unwrap() != TxnStatus::Aborted);
+    }
     let last = number(world.value(&keys[0]).await);
     assert_eq!(last, number(world.value(&keys[COUNTERS - 1]).await), "seed {seed}");
-    assert!(known.done <= last && last <= known.done + known.unknown, "seed {seed}: {last} counted, {known:?}");
+    assert_eq!(last, known.done + found, "seed {seed}: {known:?}");
     assert!(known.done > 20, "seed {seed}: {known:?}");
 }
 

@@ -36,6 +36,7 @@ async fn leave(world: &World, reached: Reached, name: &str) {
             acceptors: if fast { Vec::new() } else { choose_acceptors(&participants, None) },
             foreign_reads: false,
             catalog_id: None,
+            token: None,
         };
         let make = || if fast { Request::PrepareFast(prepare.clone()) } else { Request::CanCommit(prepare.clone()) };
         assert!(matches!(client.router().send_to_key(part_key, make).await, Ok(Reply::Register(_))));

@@ -8,4 +8,5 @@ mod ranges;
 mod recovery;
 mod recovery_table;
 mod single;
+mod token;
 mod world;

@@ -6,7 +6,7 @@ use crate::{CommitPath, Error, LockMode, LockWait, Reason, RetryReason, Scan};
 use bytes::Bytes;
 use quorate_storage::Span;
 
-async fn split(world: &World, at: &[u8]) {
+pub async fn split(world: &World, at: &[u8]) {
     let router = world.clients[0].router();
     let right = router.new_range_id().await.unwrap();
     let reply = router.send_to_key(at, || Request::Split { key: at.to_vec(), right }).await.unwrap();

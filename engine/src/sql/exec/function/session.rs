@@ -8,6 +8,7 @@ use crate::sql::exec::settings::table::SERVER_VERSION;
 use crate::sql::exec::settings::unknown_setting;
 use crate::sql::plan::Function;
 use crate::sql::types::{Array, Type, Value};
+use quorate_txn::{CommitToken, TokenError};
 use std::sync::Arc;
 
 /// What `version()` answers: PostgreSQL's form, which clients parse.
@@ -46,10 +47,13 @@ pub fn call(call: &Call<'_>) -> Option<Result<Value>> {
             call.env.effects.borrow_mut().sleep += micros;
             Ok(text_value(""))
         }
-        F::CreateJoinToken => ask_cluster(call, ClusterCall::CreateJoinToken, "create_join_token()"),
-        F::RevokeJoinToken => {
+        F::CreateJoinToken => refuse_in_read_only(call, "create_join_token()")
+            .and_then(|()| ask_cluster(call, ClusterCall::CreateJoinToken, "create_join_token()")),
+        F::RevokeJoinToken => refuse_in_read_only(call, "revoke_join_token(id)").and_then(|()| {
             ask_cluster(call, ClusterCall::RevokeJoinToken(call.text(0).to_owned()), "revoke_join_token(id)")
-        }
+        }),
+        F::TxnStatus => commit_token(call.text(0))
+            .and_then(|token| ask_cluster(call, ClusterCall::TxnStatus(token), "txn_status(token)")),
         F::TypeOf => Ok(type_of(call)),
         F::TxidCurrent => Ok(Value::Int8(i64::try_from(facts.read_id).unwrap_or(i64::MAX))),
         F::IsInRecovery => Ok(Value::Bool(false)),
@@ -115,7 +119,6 @@ fn refuse_in_read_only(call: &Call<'_>, function: &str) -> Result<()> {
 
 /// The cluster's answer if it was asked already, or a wish to ask it.
 fn ask_cluster(call: &Call<'_>, wanted: ClusterCall, function: &str) -> Result<Value> {
-    refuse_in_read_only(call, function)?;
     let mut effects = call.env.effects.borrow_mut();
     let (answers, taken) = &mut effects.answers;
     if let Some(answer) = answers.get(*taken) {
@@ -124,6 +127,14 @@ fn ask_cluster(call: &Call<'_>, wanted: ClusterCall, function: &str) -> Result<V
     }
     effects.wanted_call = Some(wanted);
     Err(call_is_misplaced(function))
+}
+
+fn commit_token(text: &str) -> Result<CommitToken> {
+    text.parse().map_err(|error: TokenError| {
+        Error::new(SqlState::INVALID_PARAMETER_VALUE, "the argument of quorate.txn_status is not a token of a commit")
+            .with_detail(format!("{error}."))
+            .with_hint("The token is in the HINT of error 40003, or the parameter txn_token after SET txn_token = on.")
+    })
 }
 
 fn current_value(call: &Call<'_>) -> Result<Value> {

@@ -33,6 +33,8 @@ pub struct Derived {
     pub idle_in_transaction_timeout: u64,
     /// `commit_protocol`
     pub commit_protocol: CommitProtocol,
+    /// `txn_token`
+    pub txn_token: bool,
     /// `search_path`, as written: `$user` is not replaced yet.
     pub search_path: Vec<String>,
     /// `default_transaction_read_only`
@@ -73,6 +75,7 @@ impl Settings {
                 lock_timeout: 0,
                 idle_in_transaction_timeout: 0,
                 commit_protocol: CommitProtocol::Auto,
+                txn_token: false,
                 search_path: vec!["$user".into(), "public".into()],
                 read_only: false,
             },
@@ -203,6 +206,7 @@ impl Settings {
                 self.derived.idle_in_transaction_timeout = milliseconds(&value).unwrap_or(0);
             }
             "commit_protocol" => self.derived.commit_protocol = commit_protocol(&value),
+            "txn_token" => self.derived.txn_token = value == "on",
             "search_path" => self.derived.search_path = split_names(&value),
             "default_transaction_read_only" => self.derived.read_only = value == "on",
             _ => {}

@@ -126,5 +126,6 @@ pub const DEFINITIONS: &[Definition] = &[
     report("TimeZone", "UTC", Kind::TimeZone, "Sets the time zone for displaying and interpreting time stamps."),
     define("transaction_deferrable", "off", ONLY_OFF, "Whether to defer a read-only serializable transaction."),
     define("transform_null_equals", "off", ONLY_OFF, "Treats \"expr=NULL\" as \"expr IS NULL\"."),
+    define("txn_token", "off", Kind::Bool, "Sends the parameter txn_token, a commit's token, before each COMMIT."),
     define("xmloption", "content", Kind::Choice(&["content", "document"]), "How XML data is to be considered."),
 ];
