@@ -52,6 +52,7 @@ impl Coordinator {
             acceptors: Vec::new(),
             foreign_reads: false,
             catalog_id: None,
+            token: None,
         };
         Some((route, prepare))
     }

@@ -46,6 +46,7 @@ async fn leave(world: &World, letters: &str, fast: bool) -> Left {
             acceptors: if fast { Vec::new() } else { choose_acceptors(&left.participants, None) },
             foreign_reads: false,
             catalog_id: None,
+            token: None,
         };
         let vote = if fast { Request::PrepareFast(prepare) } else { Request::CanCommit(prepare) };
         let ballot = Ballot::default();
