@@ -215,6 +215,8 @@ pub struct Prepare {
     pub catalog_id: Option<TxnId>,
     /// For the participant of the anchor, in every attempt but the first: the first, which the commit token names.
     pub token: Option<Attempt>,
+    /// The key of the record that decides this attempt, if it is held for a later statement (see [`crate::held`]).
+    pub held: Option<Vec<u8>>,
 }
 
 /// One buffered write.
@@ -349,6 +351,8 @@ pub struct Register {
     pub acceptors: Vec<Vec<u8>>,
     /// See [`Prepare::foreign_reads`].
     pub foreign_reads: bool,
+    /// See [`Prepare::held`].
+    pub held: bool,
     /// The reads to refresh if recovery commits.
     pub reads: Vec<ReadSpan>,
     /// S of the attempt, where all `reads` are valid.

@@ -15,6 +15,7 @@
 //! Invariant: nobody commits at an ID at or below one that was promised to a reader of the same key.
 //! Invariant: a timer may start recovery; it never decides an outcome.
 //! Invariant: volatile locks, latches and read caches are lost with the leader, and nothing becomes wrong by it.
+//! Invariant: an attempt that is held is ended by the word of its record, and by nothing else.
 //! Invariant: nothing in here knows SQL.
 
 pub mod api;
@@ -22,6 +23,7 @@ mod columns;
 pub mod commit;
 pub mod coordinator;
 mod error;
+pub mod held;
 mod ids;
 pub mod inspect;
 pub mod lock;
@@ -42,4 +44,6 @@ pub use error::{Error, RetryReason};
 pub use ids::{Attempt, Ballot, StartId, TxnId};
 pub use token::{CommitToken, TokenError, TxnStatus};
 pub use trace::{CommitPath, CommitTrace, Reason};
-pub use transaction::{Client, CommitProtocol, Committed, Isolation, Mark, Page, Scan, Setup, Transaction, TxnOptions};
+pub use transaction::{
+    Client, CommitProtocol, Committed, Finish, Hold, Isolation, Mark, Page, Scan, Setup, Transaction, TxnOptions,
+};

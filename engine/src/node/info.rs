@@ -5,6 +5,7 @@ use super::records::NodeRecord;
 use super::storage::storage_error;
 use crate::error::{Error, Result, SqlState};
 use crate::session::{ClusterInfo, NodeStatus, RangeStatus};
+use crate::sql::catalog::held::{PreparedTransaction, held_span, prepared};
 use async_trait::async_trait;
 use quorate_net::PeerId;
 use quorate_storage::{NodeId, RangeDescriptor, ReplicaRole, Role, Span};
@@ -88,6 +89,10 @@ impl ClusterInfo for Info {
         Ok(tokens.into_iter().map(|token| (token.id, token.state, token.expires_at)).collect())
     }
 
+    async fn prepared(&self) -> Result<Vec<PreparedTransaction>> {
+        prepared(&self.node()?.gateway.client.all_held(&held_span()).await?)
+    }
+
     async fn inspect(&self) -> Result<Vec<(u64, Inspection)>> {
         let shown = self.node()?.gateway.client.inspect().await;
         Ok(shown.into_iter().map(|(node, shown)| (node.0, shown)).collect())
@@ -163,6 +168,11 @@ impl Inner {
         let right = self.router.new_range_id().await?;
         match self.router.send_to_key(&key, || Request::Split { key: key.clone(), right }).await? {
             Reply::Ok => Ok(()),
+            Reply::LockNotAvailable { .. } => Err(Error::new(
+                SqlState::OBJECT_IN_USE,
+                "a prepared transaction has written on both sides of the split",
+            )
+            .with_hint("Finish it first: see pg_prepared_xacts and quorate.in_doubt.")),
             other => {
                 let message = format!("the range was not split: {other:?}");
                 Err(Error::new(SqlState::RANGE_UNAVAILABLE, message)

@@ -11,6 +11,7 @@ use super::storage::{self, Place, storage_error};
 use super::{Inner, Node, identity, threads, upkeep};
 use crate::error::{Error, Result, SqlState};
 use crate::session::Gateway;
+use crate::sql::catalog::held::held_span;
 use crossbeam::channel::unbounded;
 use parking_lot::Mutex;
 use quorate_net::runtime::Runtime;
@@ -136,6 +137,7 @@ pub(super) async fn build(ground: Ground, net: Option<Net>) -> Result<Node> {
     tasks.spawn(leases.run(notices, participants.clone()));
     tasks.spawn(run_participants(participants.clone()));
     tasks.spawn(run_client(client.clone()));
+    tasks.spawn(look_after_held(client.clone()));
 
     let membership = Membership::new(client.clone(), runtime.clone());
     let info = Arc::new(Info::default());
@@ -221,6 +223,10 @@ async fn run_participants(participants: Arc<Participants>) {
 
 async fn run_client(client: Client) {
     client.run().await;
+}
+
+async fn look_after_held(client: Client) {
+    client.look_after_held(held_span()).await;
 }
 
 /// A network that is open.

@@ -187,7 +187,7 @@ impl Session {
         }
     }
 
-    fn end_block(&mut self, committed: bool) {
+    pub(super) fn end_block(&mut self, committed: bool) {
         self.block = None;
         if self.settings.in_transaction() {
             Arc::make_mut(&mut self.settings).end_transaction(committed);
@@ -284,7 +284,7 @@ impl Session {
         Ok(CommandTag::new("BEGIN"))
     }
 
-    fn no_transaction(&mut self) {
+    pub(super) fn no_transaction(&mut self) {
         let text = "there is no transaction in progress";
         self.notices.push(Notice::warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, text));
     }

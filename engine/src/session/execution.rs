@@ -143,7 +143,8 @@ impl Session {
     pub(super) fn refuse_in_failed(&self, kind: &StatementKind) -> Result<(), Error> {
         use StatementKind as K;
         let failed = self.block.as_ref().is_some_and(|block| block.failed);
-        if !failed || matches!(kind, K::Commit { .. } | K::Rollback { .. } | K::RollbackTo(_)) {
+        let ends = matches!(kind, K::Commit { .. } | K::Rollback { .. } | K::RollbackTo(_) | K::PrepareTransaction(_));
+        if !failed || ends {
             return Ok(());
         }
         Err(Error::new(

@@ -37,6 +37,7 @@ mod prepared;
 mod result;
 mod simple;
 mod state;
+mod two_phase;
 
 pub use cancel::CancelHandle;
 pub use copy::CopyIn;

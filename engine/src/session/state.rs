@@ -127,7 +127,7 @@ impl Session {
     }
 
     /// The catalog as a transaction that begins now sees it.
-    async fn current_catalog(&self) -> Result<Arc<CatalogView>, Error> {
+    pub(super) async fn current_catalog(&self) -> Result<Arc<CatalogView>, Error> {
         let options = quorate_txn::TxnOptions { read_only: true, ..Default::default() };
         let mut txn = self.gateway.client.begin(options).await?;
         let view = self.gateway.catalog.at(&mut txn).await;

@@ -84,6 +84,8 @@ pub(super) const KEYWORDS: &[&str] = &[
     "ONLY",
     "OR",
     "ORDER",
+    "PREPARE",
+    "PREPARED",
     "PRIMARY",
     "RANGES",
     "READ",

@@ -137,6 +137,7 @@ impl Cell {
             participants: Vec::new(),
             acceptors: Vec::new(),
             foreign_reads: false,
+            held: false,
             reads: Vec::new(),
             read_id: TxnId(0),
             start: StartId::default(),
@@ -289,7 +290,7 @@ impl Members {
         let replies: BTreeMap<Vec<u8>, Register> =
             answered.map(|(member, cell)| (key(member), cell.register())).collect();
         let Members { participants, acceptors } = self;
-        ask(&Survey { participants, acceptors, ballot: ballot(number), replies: &replies })
+        ask(&Survey { participants, acceptors, ballot: ballot(number), replies: &replies, word: None })
     }
 }
 

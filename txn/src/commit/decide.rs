@@ -28,6 +28,8 @@ pub struct Survey<'a> {
     pub ballot: Ballot,
     /// Registers by part key; those that could not be reached are missing.
     pub replies: &'a BTreeMap<Vec<u8>, Register>,
+    /// What the record of an attempt that is held says it shall become, if it says so.
+    pub word: Option<Value>,
 }
 
 /// What to do next.
@@ -40,7 +42,7 @@ pub enum Decision {
     /// Nobody has proposed and everybody voted yes: take a fresh ID, refresh the recorded reads there, and propose a
     /// commit if all hold, else an abort.
     ProposeIfReadsHold,
-    /// No quorum promised the ballot, or (path FAST) not everybody answered: ask again later.
+    /// No quorum promised the ballot, or (path FAST) not everybody answered, or its client has the word: ask again later.
     Wait,
 }
 
@@ -86,6 +88,7 @@ impl Survey<'_> {
         let proposed = promised.iter().filter(|register| proposal(register).is_some());
         match proposed.max_by_key(|register| register.accepted).and_then(|register| proposal(register)) {
             Some(value) => Decision::Propose(value),
+            None if self.is_held() => self.word.map_or(Decision::Wait, Decision::Propose),
             None if self.all_prepared_without_foreign_reads() => Decision::ProposeIfReadsHold,
             None => Decision::Propose(Value::Abort),
         }
@@ -115,6 +118,12 @@ impl Survey<'_> {
     /// Whether every participant has voted for a commit at one ID, which is then the outcome.
     pub fn unanimous(&self) -> bool {
         self.participants.iter().all(|part_key| self.replies.get(part_key).is_some_and(Register::is_fast))
+    }
+
+    /// Whether the outcome is the word of the record that holds the attempt, and nobody else's.
+    fn is_held(&self) -> bool {
+        let held = self.word.is_some() || self.replies.values().any(|register| register.held);
+        held && !planted("held-terminated")
     }
 
     fn acceptor_replies(&self) -> impl Iterator<Item = &Register> {
@@ -156,6 +165,7 @@ mod tests {
             participants: Vec::new(),
             acceptors: Vec::new(),
             foreign_reads: false,
+            held: false,
             reads: Vec::new(),
             read_id: TxnId(0),
             start: crate::StartId::default(),
@@ -165,9 +175,14 @@ mod tests {
 
     /// Decides for three participants, all acceptors; `None` could not be reached.
     fn decide(replies: [Option<Register>; 3]) -> Decision {
+        told(replies, None)
+    }
+
+    /// The same with the word of the attempt's record.
+    fn told(replies: [Option<Register>; 3], word: Option<Value>) -> Decision {
         let parts: Vec<Vec<u8>> = (0..3).map(|n| vec![n]).collect();
         let replies = parts.iter().cloned().zip(replies).filter_map(|(part, reply)| Some((part, reply?))).collect();
-        Survey { participants: &parts, acceptors: &parts, ballot: BALLOT, replies: &replies }.decide()
+        Survey { participants: &parts, acceptors: &parts, ballot: BALLOT, replies: &replies, word }.decide()
     }
 
     fn is(state: RegisterState) -> Option<Register> {
@@ -182,6 +197,20 @@ mod tests {
         assert_eq!(decide([is(PreCommit), is(PreCommit), is(Committed)]), Decision::Finish(Value::Commit(TxnId(70))));
         let foreign = Some(Register { foreign_reads: true, ..register(Prepared, 0) });
         assert_eq!(decide([is(Prepared), foreign, is(Prepared)]), Decision::Propose(Value::Abort));
+    }
+
+    #[test]
+    fn what_is_held_waits_for_the_word_of_its_record() {
+        let held = |state| Some(Register { held: true, ..register(state, 0) });
+        let (commit, other) = (Value::Commit(TxnId(70)), Value::Commit(TxnId(71)));
+        let voted = || [held(Prepared), held(Prepared), held(Prepared)];
+        assert_eq!(decide(voted()), Decision::Wait);
+        assert_eq!(decide([held(Prepared), held(Prepared), None]), Decision::Wait);
+        assert_eq!(told(voted(), Some(commit)), Decision::Propose(commit));
+        assert_eq!(told(voted(), Some(Value::Abort)), Decision::Propose(Value::Abort));
+        assert_eq!(told([held(PreCommit), held(Prepared), None], Some(other)), Decision::Propose(commit), "as ever");
+        assert_eq!(told([held(Prepared), held(Aborted), None], Some(commit)), Decision::Finish(Value::Abort));
+        assert_eq!(told([held(Prepared), None, None], Some(commit)), Decision::Wait, "no quorum");
     }
 
     #[test]
@@ -233,7 +262,7 @@ mod tests {
         let acceptors = choose_acceptors(&parts, Some(vec![3]));
         let decide = |replies: [Option<Register>; 3]| {
             let replies = acceptors.iter().cloned().zip(replies).filter_map(|(at, reply)| Some((at, reply?))).collect();
-            Survey { participants: &parts, acceptors: &acceptors, ballot: BALLOT, replies: &replies }.decide()
+            Survey { participants: &parts, acceptors: &acceptors, ballot: BALLOT, replies: &replies, word: None }.decide()
         };
         assert_eq!(decide([is(Prepared), None, is(PreCommit)]), Decision::Propose(Value::Commit(TxnId(70))));
         assert_eq!(decide([is(Prepared), None, is(Prepared)]), Decision::Propose(Value::Abort));

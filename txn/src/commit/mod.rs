@@ -29,6 +29,9 @@
 //! ABORT once a quorum accepted PreAbort at one ballot, or any participant is ABORTED (it never voted yes, or the
 //! decision had been made).
 //!
+//! **Held.** An attempt that its client holds has all votes and nobody proposes, until the record under its name
+//! ([`crate::held`]) says what. Then every proposal carries that; PREPARED alone never means COMMIT here, nor ABORT.
+//!
 //! Invariant: a ballot carries one value, ever; after PreAbort(b) a register refuses PreCommit(b).
 //! Invariant: a register never leaves COMMITTED or ABORTED.
 //! Invariant: a FAST register leaves PREPARED only with the outcome: by DoCommit at its own ID when all participants are

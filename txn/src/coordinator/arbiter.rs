@@ -53,6 +53,7 @@ impl Coordinator {
             foreign_reads: false,
             catalog_id: None,
             token: None,
+            held: None,
         };
         Some((route, prepare))
     }

@@ -18,6 +18,9 @@
 //! A transaction that read in ranges where it does not write, or that changes the catalog, is marked `foreign_reads`:
 //! recovery does not commit it on its own (nobody could refresh those reads, or tell the oracle of the change).
 //!
+//! An attempt that is *held* stops after the first phase, at a commit ID where all reads hold: its record ([`crate::held`])
+//! has the word, whoever drives it.
+//!
 //! Invariant: PreCommit is sent only after every participant has voted yes and all reads were refreshed at C.
 //! Invariant: COMMIT or ABORT is told to a client only when a quorum of PRECOMMIT / PREABORT, a decided register, or a
 //! durable NO says so.
@@ -26,6 +29,7 @@
 mod arbiter;
 mod brake;
 mod fast;
+mod held;
 mod outcome;
 mod status;
 mod terminate;

@@ -148,13 +148,23 @@ impl Coordinator {
     pub fn spread(&self, attempt: Attempt, participants: Vec<Vec<u8>>, commit_id: Option<TxnId>) {
         let coordinator = self.clone();
         let spreading = async move {
-            let tell = |part_key| coordinator.tell(RecordKey { part_key, attempt }, commit_id);
-            join_all(participants.into_iter().map(tell)).await;
+            coordinator.tell_all(attempt, participants, commit_id).await;
         };
         self.router.tasks().spawn(spreading);
     }
 
-    async fn tell(&self, record: RecordKey, commit_id: Option<TxnId>) {
+    /// Tells every participant the outcome; whether all have acknowledged it.
+    pub(super) async fn tell_all(
+        &self,
+        attempt: Attempt,
+        participants: Vec<Vec<u8>>,
+        commit_id: Option<TxnId>,
+    ) -> bool {
+        let tell = |part_key| self.tell(RecordKey { part_key, attempt }, commit_id);
+        join_all(participants.into_iter().map(tell)).await.into_iter().all(|told| told)
+    }
+
+    async fn tell(&self, record: RecordKey, commit_id: Option<TxnId>) -> bool {
         let mut backoff = Backoff::new(self.runtime(), Duration::from_millis(20), SLOWEST_SPREAD);
         let make = || match commit_id {
             Some(commit_id) => Request::DoCommit { record: record.clone(), commit_id },
@@ -165,15 +175,16 @@ impl Coordinator {
                 Ok(Reply::Failed(text)) => {
                     tracing::error!(attempt = %record.attempt, text, "a participant refused the outcome");
                 }
-                Ok(_) => return,
+                Ok(_) => return true,
                 Err(_) => {}
             }
             backoff.wait().await;
         }
+        false
     }
 
     /// Which of these records their ranges have nothing more to ask about; see [`Request::Ended`].
-    pub(super) async fn ask_ended(&self, records: Vec<RecordKey>) -> Vec<bool> {
+    pub(crate) async fn ask_ended(&self, records: Vec<RecordKey>) -> Vec<bool> {
         let mut ended = vec![false; records.len()];
         let mut parts = Vec::with_capacity(records.len());
         for (at, record) in records.into_iter().enumerate() {
@@ -238,6 +249,7 @@ pub(super) fn register(state: RegisterState, commit_id: TxnId) -> Register {
         participants: Vec::new(),
         acceptors: Vec::new(),
         foreign_reads: false,
+        held: false,
         reads: Vec::new(),
         read_id: TxnId(0),
         start: crate::StartId::default(),

@@ -10,10 +10,8 @@ use super::outcome::{Coordinator, Heard, register};
 use crate::api::{RecordKey, Register, RegisterState, Request, TxnMeta};
 use crate::commit::{Decision, Survey, Value};
 use crate::error::Error;
-use crate::participant::Resolver;
 use crate::service::{Backoff, PATIENCE};
 use crate::{Attempt, Ballot, StartId, TxnId};
-use async_trait::async_trait;
 use futures::stream::{FuturesUnordered, StreamExt};
 use quorate_storage::mutation::planted;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +26,20 @@ impl Coordinator {
     /// Drives the attempt to its outcome and tells it to the participants; `None` if the deciding quorum could not be
     /// reached for a while. The lists may be incomplete (one part key is enough): registers name the others.
     pub async fn terminate(&self, attempt: Attempt, participants: &[Vec<u8>], acceptors: &[Vec<u8>]) -> Option<Value> {
+        let (value, participants) = self.drive(attempt, (participants, acceptors), None).await?;
+        tracing::info!(%attempt, outcome = ?value, "ended an attempt without its coordinator");
+        self.spread(attempt, participants, commit_id_of(value));
+        Some(value)
+    }
+
+    /// Drives the attempt to its outcome; also names the participants, whom nobody has told. `word`: what the record of
+    /// an attempt that is held says.
+    pub(super) async fn drive(
+        &self,
+        attempt: Attempt,
+        (participants, acceptors): (&[Vec<u8>], &[Vec<u8>]),
+        word: Option<Value>,
+    ) -> Option<(Value, Vec<Vec<u8>>)> {
         let start = self.runtime().now();
         let mut backoff = Backoff::new(self.runtime(), Duration::from_millis(20), Duration::from_secs(1));
         let mut round = Round {
@@ -38,12 +50,11 @@ impl Coordinator {
             highest: 0,
             registers: BTreeMap::new(),
             forgotten: BTreeSet::new(),
+            word,
         };
         while self.runtime().now() - start < PATIENCE && !self.router.tasks().is_closed() {
             if let Some(value) = self.run(&mut round).await {
-                tracing::info!(%attempt, outcome = ?value, "ended an attempt without its coordinator");
-                self.spread(attempt, round.members(), commit_id_of(value));
-                return Some(value);
+                return Some((value, round.members()));
             }
             backoff.wait().await;
         }
@@ -61,6 +72,9 @@ impl Coordinator {
         if round.learn_members() {
             let members = round.members();
             self.ask(round, members, inquire, |survey| survey.decide() != Decision::Wait).await;
+        }
+        if round.is_over() {
+            return round.word;
         }
         let value = match round.survey().decide() {
             Decision::Finish(value) => return Some(value),
@@ -139,22 +153,6 @@ impl Coordinator {
     }
 }
 
-#[async_trait]
-impl Resolver for Coordinator {
-    async fn terminate(&self, record: RecordKey, mut participants: Vec<Vec<u8>>, acceptors: Vec<Vec<u8>>) {
-        if !participants.contains(&record.part_key) && !acceptors.contains(&record.part_key) {
-            participants.push(record.part_key);
-        }
-        if Coordinator::terminate(self, record.attempt, &participants, &acceptors).await.is_none() {
-            tracing::debug!(attempt = %record.attempt, "an attempt cannot be decided now");
-        }
-    }
-
-    async fn ended(&self, records: Vec<RecordKey>) -> Vec<bool> {
-        self.ask_ended(records).await
-    }
-}
-
 /// What a terminator knows.
 struct Round {
     attempt: Attempt,
@@ -166,6 +164,8 @@ struct Round {
     registers: BTreeMap<Vec<u8>, Register>,
     /// Members that have no record of the attempt and never will.
     forgotten: BTreeSet<Vec<u8>>,
+    /// See [`Survey::word`].
+    word: Option<Value>,
 }
 
 impl Round {
@@ -204,7 +204,13 @@ impl Round {
             acceptors: &self.acceptors,
             ballot: self.ballot,
             replies: &self.registers,
+            word: self.word,
         }
+    }
+
+    /// The record has the word, and no member has anything left that could be told.
+    fn is_over(&self) -> bool {
+        self.word.is_some() && self.members().iter().all(|part_key| self.forgotten.contains(part_key))
     }
 }
 
@@ -217,7 +223,7 @@ fn age(attempt: Attempt, register: &Register) -> StartId {
 }
 
 /// The commit ID of an outcome.
-fn commit_id_of(value: Value) -> Option<TxnId> {
+pub(super) fn commit_id_of(value: Value) -> Option<TxnId> {
     match value {
         Value::Commit(commit_id) => Some(commit_id),
         Value::Abort => None,

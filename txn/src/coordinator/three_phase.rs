@@ -62,6 +62,15 @@ impl Plan {
         Plan { meta, prepares, reads, changes_catalog, catalog_id, participants, acceptors }
     }
 
+    /// The same for an attempt that the record under `held` decides.
+    #[must_use]
+    pub fn held(mut self, held: &[u8]) -> Plan {
+        for (_, prepare) in &mut self.prepares {
+            prepare.held = Some(held.to_vec());
+        }
+        self
+    }
+
     fn attempt(&self) -> Attempt {
         self.meta.attempt
     }
@@ -72,7 +81,7 @@ impl Plan {
     }
 
     fn survey<'a>(&'a self, replies: &'a BTreeMap<Vec<u8>, Register>) -> Survey<'a> {
-        Survey { participants: &self.participants, acceptors: &self.acceptors, ballot: OWN, replies }
+        Survey { participants: &self.participants, acceptors: &self.acceptors, ballot: OWN, replies, word: None }
     }
 }
 
@@ -91,6 +100,17 @@ impl Coordinator {
         match self.fix_commit_id(&plan, bound, recorder).await {
             Ok(commit_id) => self.pre_commit(&plan, commit_id, recorder).await,
             Err(abort) => self.pre_abort(&plan, abort, recorder).await,
+        }
+    }
+
+    /// The first phase of an attempt that is held: everybody has voted yes, and all reads hold at the ID that is returned.
+    /// The commit at that ID cannot be refused any more: intents protect the writes, promises the reads, and every
+    /// later leader's floor is above it. Nothing is proposed.
+    pub(crate) async fn prepare(&self, plan: &Plan, recorder: &Recorder) -> Result<TxnId, Abort> {
+        match self.votes(&plan.prepares, (Phase::CanCommit, Request::CanCommit), recorder).await {
+            Ok(bound) => self.fix_commit_id(plan, bound, recorder).await,
+            Err(Refusal::No(abort)) => Err(abort),
+            Err(Refusal::Silent) => Err(Abort::Conflict(RetryReason::Aborted)),
         }
     }
 

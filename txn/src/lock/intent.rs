@@ -22,6 +22,8 @@ pub struct Holder {
     pub min_c: TxnId,
     /// The commit ID that its register holds, if any.
     pub commit_id: Option<TxnId>,
+    /// Whether it may stay prepared for as long as its client likes.
+    pub held: bool,
     /// Its keys in this range.
     pub keys: Vec<Vec<u8>>,
 }

@@ -273,7 +273,8 @@ impl State {
 fn intent_block(key: &[u8], holder: &Holder, patience: Patience<'_>) -> Block {
     let may_wait = match patience {
         Patience::Unprepared => true,
-        Patience::Older(meta) => holder.commit_id.is_some() || holder.start <= meta.start,
+        // What is held may be so for days, and who is prepared must not be as long.
+        Patience::Older(meta) => holder.commit_id.is_some() || (holder.start <= meta.start && !holder.held),
         Patience::Below(at) => holder.commit_id.is_some_and(|id| id < at),
     };
     if may_wait { Block::Intent(key.to_vec()) } else { Block::Held(key.to_vec(), holder.visible_from()) }

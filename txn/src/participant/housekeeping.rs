@@ -2,7 +2,7 @@
 //!
 //! Timers start recovery and release volatile locks; they decide nothing.
 
-use super::service::{Participant, is_local};
+use super::service::{Ended, Participant, is_local};
 use crate::api::{RecordKey, RegisterState};
 use crate::inspect::{InDoubt, Inspection, Locked, MOST};
 use crate::lock::Holder;
@@ -16,6 +16,8 @@ const PREPARED_SILENCE: Duration = Duration::from_millis(1500);
 const PROPOSED_SILENCE: Duration = Duration::from_millis(500);
 /// Chunks of intents that nobody adds to.
 const PENDING_SILENCE: Duration = Duration::from_secs(10);
+/// Pause before it is asked again what shall become of an attempt that its client holds. It decides nothing.
+const HELD_PAUSE: Duration = Duration::from_secs(5);
 
 impl Participant {
     /// One look at everything that may have been left behind.
@@ -36,7 +38,10 @@ impl Participant {
         }
         let idle = state.intents.holders().filter(|holder| !state.terminating.contains(&holder.record));
         let due: Vec<(RecordKey, bool)> = idle
-            .filter(|holder| self.is_due(holder, now.saturating_duration_since(state.news[&holder.record])))
+            .filter(|holder| {
+                let news = state.news[&holder.record];
+                news <= now && self.is_due(holder, now.saturating_duration_since(news))
+            })
             .map(|holder| (holder.record.clone(), holder.state.is_decided()))
             .collect();
         for (record, decided) in due {
@@ -93,31 +98,33 @@ impl Participant {
 
     /// Resolves what is decided, has the rest terminated.
     async fn look_after(self: Arc<Self>, record: RecordKey, decided: bool, began: Instant) {
+        let mut ended = Ended::Perhaps;
         if decided {
             if let Err(halt) = self.clone().resolve_rest(record.clone()).await {
                 tracing::debug!(range = %self.range, attempt = %record.attempt, ?halt, "resolving will be tried again");
             }
         } else {
-            self.terminate(&record).await;
+            ended = self.terminate(&record).await;
         }
         let mut state = self.state.lock();
         state.terminating.remove(&record);
         // The next try counts from here.
-        let now = self.runtime.now().max(began);
+        let pause = if ended == Ended::Held { HELD_PAUSE } else { Duration::ZERO };
+        let now = self.runtime.now().max(began) + pause;
         if let Some(news) = state.news.get_mut(&record) {
             *news = now;
         }
     }
 
-    async fn terminate(&self, record: &RecordKey) {
+    async fn terminate(&self, record: &RecordKey) -> Ended {
         let Some(resolver) = self.seams.resolver.get().and_then(std::sync::Weak::upgrade) else {
-            return;
+            return Ended::Perhaps;
         };
         let mut plan = match self.plan(record) {
             Ok(plan) => plan,
             Err(error) => {
                 tracing::error!(range = %self.range, attempt = %record.attempt, %error, "cannot recover");
-                return;
+                return Ended::Perhaps;
             }
         };
         if plan.participants.is_empty() {
@@ -125,7 +132,9 @@ impl Participant {
             plan.participants = vec![record.part_key.clone()];
             plan.acceptors = plan.participants.clone();
         }
-        tracing::info!(range = %self.range, attempt = %record.attempt, "recovering a silent transaction");
-        resolver.terminate(record.clone(), plan.participants, plan.acceptors).await;
+        if plan.held.is_none() {
+            tracing::info!(range = %self.range, attempt = %record.attempt, "recovering a silent transaction");
+        }
+        resolver.terminate(record.clone(), plan).await
     }
 }

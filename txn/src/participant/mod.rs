@@ -51,7 +51,7 @@ mod wait;
 
 pub use gateways::{Alive, Gateways};
 pub use registry::Participants;
-pub use service::{Ids, Participant, Resolver};
+pub use service::{Ended, Ids, Participant, Resolver};
 pub use start::{ATTEMPT_FLOOR, FLOOR, HISTORY_FLOOR};
 
 #[cfg(test)]

@@ -93,6 +93,7 @@ impl Participant {
             state: core.state,
             min_c: core.min_c,
             commit_id: Some(commit_id),
+            held: false,
             keys,
         };
         let generation = view.descriptor.generation;
@@ -154,6 +155,7 @@ impl Participant {
             state: becomes,
             min_c: core.min_c,
             commit_id: None,
+            held: prepare.held.is_some(),
             keys,
         };
         let generation = view.descriptor.generation;
@@ -232,6 +234,7 @@ fn plan_of(prepare: &Prepare) -> Plan {
         acceptors: prepare.acceptors.clone(),
         reads: prepare.reads.clone(),
         foreign_reads: prepare.foreign_reads,
+        held: prepare.held.clone(),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{Compare, TxnId};
 use parking_lot::{Mutex, RwLock};
 use quorate_net::runtime::Runtime;
 use quorate_storage::store::ReplicaView;
-use quorate_storage::{DIRECTORY_RANGE, Engine, NodeId, ORACLE_RANGE, RangeId, Role, StoreHandle};
+use quorate_storage::{DIRECTORY_RANGE, Engine, Keyspace, NodeId, ORACLE_RANGE, RangeId, Role, Span, StoreHandle};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -128,6 +128,15 @@ impl Participants {
                 log_halt(&participant, participant.collect_history(floors.history).await);
             }
         }
+    }
+
+    /// Whether this node's engine holds a version of any key of `span`; a look at the engine, and at nothing else.
+    ///
+    /// # Errors
+    /// The engine cannot be read.
+    pub fn holds_any(&self, span: &Span) -> Result<bool, quorate_storage::Error> {
+        let first = self.parts.engine.scan(Keyspace::Data, &span.in_keyspace(Keyspace::Data)).next();
+        Ok(first.transpose()?.is_some())
     }
 
     /// A gateway showed that it lives.

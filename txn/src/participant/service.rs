@@ -8,6 +8,7 @@ use crate::api::{RangeRequest, Read, RecordKey, Reply, Request, TxnMeta};
 use crate::columns::{Compare, ReadSpan, Whole};
 use crate::commit::Message;
 use crate::oracle::CommitIds;
+use crate::record::Plan;
 use crate::{Attempt, TxnId};
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -22,10 +23,19 @@ use std::sync::{Arc, OnceLock, Weak};
 pub trait Resolver: Send + Sync {
     /// Drives an attempt to its outcome and tells all participants. Returns after one try, successful or not; it will
     /// be asked again.
-    async fn terminate(&self, record: RecordKey, participants: Vec<Vec<u8>>, acceptors: Vec<Vec<u8>>);
+    async fn terminate(&self, record: RecordKey, plan: Plan) -> Ended;
 
     /// Which of these records of committed attempts are known to be decided, without intents, or forgotten.
     async fn ended(&self, records: Vec<RecordKey>) -> Vec<bool>;
+}
+
+/// What came of a try to end an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Its outcome is on the way, or could not be learned: ask again soon.
+    Perhaps,
+    /// It stays prepared until its client has decided: there is no hurry.
+    Held,
 }
 
 /// The oracle, as a new leader asks it; the oracle's client implements it.

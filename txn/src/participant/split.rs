@@ -5,7 +5,7 @@ use super::service::{Halt, Participant};
 use super::state::{State, WHOLE_RANGE};
 use super::wait::Waiting;
 use crate::api::{RecordKey, Reply};
-use crate::lock::LockTable;
+use crate::lock::{Holder, LockTable};
 use crate::mvcc::Batch;
 use quorate_storage::RangeId;
 use quorate_storage::range::Admin;
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Participant {
     /// Splits the range at `key`. Requests that arrive meanwhile wait; attempts that are prepared on both sides are
-    /// resolved first, so that a record and its intents never part.
+    /// resolved first, so that a record and its intents never part; nobody waits for one that its client holds.
     pub(super) async fn split(
         self: &Arc<Self>,
         view: &ReplicaView,
@@ -28,6 +28,9 @@ impl Participant {
         if key == view.descriptor.span.start {
             // Somebody else split here, or this is a second try after an answer that was lost.
             return Ok(Reply::Ok);
+        }
+        if let Some(key) = self.state.lock().held_astride(&key) {
+            return Err(Box::new(Reply::LockNotAvailable { key }));
         }
         let latched = {
             let mut state = self.state.lock();
@@ -70,12 +73,13 @@ impl Participant {
 
 impl State {
     fn is_alone(&self, key: &[u8]) -> bool {
-        let astride = |holder: &crate::lock::Holder| {
-            let right = |own: &Vec<u8>| own.as_slice() >= key;
-            let record = right(&holder.record.part_key);
-            holder.keys.iter().any(|own| right(own) != record)
-        };
-        self.latches.is_empty() && !self.intents.holders().any(astride)
+        self.latches.is_empty() && !self.intents.holders().any(|holder| is_astride(holder, key))
+    }
+
+    /// A key of an attempt that is prepared on both sides of `key` for as long as its client likes.
+    fn held_astride(&self, key: &[u8]) -> Option<Vec<u8>> {
+        let mut holders = self.intents.holders().filter(|holder| holder.held && is_astride(holder, key));
+        holders.next().map(|holder| holder.record.part_key.clone())
     }
 
     /// The keys from `key` on belong to another range now. Volatile locks go altogether: they are only advice.
@@ -92,4 +96,11 @@ impl State {
         self.locks = LockTable::default();
         self.signal_all();
     }
+}
+
+/// Whether it holds keys on the side of `key` where its record is not.
+fn is_astride(holder: &Holder, key: &[u8]) -> bool {
+    let right = |own: &Vec<u8>| own.as_slice() >= key;
+    let record = right(&holder.record.part_key);
+    holder.keys.iter().any(|own| right(own) != record)
 }

@@ -107,7 +107,8 @@ impl Participant {
             return Err(Error::Damaged(format!("{}: intents without a record", record.attempt)));
         };
         let commit_id = (core.commit_id > TxnId(0)).then_some(core.commit_id);
-        Ok(Holder { record, start, state: core.state, min_c: core.min_c, commit_id, keys })
+        let held = self.plan(&record)?.held.is_some();
+        Ok(Holder { record, start, state: core.state, min_c: core.min_c, commit_id, held, keys })
     }
 
     fn install(&self, floor: TxnId, floors: Floors, holders: Vec<Holder>) {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Record   escape(part_key) 00 01 | attempt (32)               header
-//!           escape(part_key) 00 01 | attempt (32) | 01          plan: participants, acceptors, reads
+//!           escape(part_key) 00 01 | attempt (32) | 01          plan: participants, acceptors, reads, holder
 //!           escape(anchor) 00 01 | first attempt (32) | 02      commit token: 0 closed, or 1 | newest attempt (32)
 //!  Lock     key                                                 intent
 //!
@@ -71,6 +71,8 @@ pub struct Plan {
     pub reads: Vec<ReadSpan>,
     /// Whether it read in ranges where it does not write.
     pub foreign_reads: bool,
+    /// The key of the record that decides the attempt, if it is held for a later statement.
+    pub held: Option<Vec<u8>>,
 }
 
 /// The record of a commit token.
@@ -252,6 +254,7 @@ impl Header {
             participants: plan.participants,
             acceptors: plan.acceptors,
             foreign_reads: plan.foreign_reads,
+            held: plan.held.is_some(),
             reads: plan.reads,
             read_id: header.map_or(TxnId(0), |header| header.read_id),
             start: header.map_or(StartId::default(), |header| header.start),

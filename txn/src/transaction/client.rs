@@ -1,6 +1,7 @@
 //! The way into the map: what a node needs to run transactions, put together.
 
 use super::handle::Transaction;
+use super::held::Recovery;
 use super::observer::{Observer, Watch};
 use super::options::{Isolation, TxnOptions};
 use crate::coordinator::Coordinator;
@@ -44,16 +45,16 @@ pub struct Setup {
 /// The way into the map; one per node, cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
-struct Shared {
+pub(super) struct Shared {
     node: NodeId,
     incarnation: u64,
     attempts: AtomicU64,
     coordinator: Coordinator,
     server: Server,
-    participants: Arc<Participants>,
+    pub(super) participants: Arc<Participants>,
     /// What participants ask of this node; they hold it weakly.
     resolver: Arc<dyn Resolver>,
     ids: Arc<dyn Ids>,
@@ -104,11 +105,11 @@ impl Client {
         let server = Server::new(store, Arc::clone(&participants), services.0, services.1, shown);
         let ids = Arc::new(oracle.clone());
         let coordinator = Coordinator::new(router, oracle);
-        let shared = Shared {
+        let shared = Arc::new_cyclic(|client| Shared {
             node,
             incarnation,
             attempts: AtomicU64::new(1),
-            resolver: Arc::new(coordinator.clone()),
+            resolver: Arc::new(Recovery { coordinator: coordinator.clone(), client: client.clone() }),
             ids,
             coordinator,
             server,
@@ -117,8 +118,8 @@ impl Client {
             locking: Mutex::default(),
             open,
             observer,
-        };
-        Client { shared: Arc::new(shared) }
+        });
+        Client { shared }
     }
 
     /// Gives the node's participants what they need of it: recovery and fresh IDs. They serve nothing before.

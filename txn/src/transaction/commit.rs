@@ -34,12 +34,12 @@ const MOST_WRITE_BYTES: usize = 8 << 20;
 /// Bytes counted for every write in addition to key and value.
 const WRITE_OVERHEAD: usize = 32;
 /// Attempts of one commit before the transaction is run again.
-const MOST_ATTEMPTS: usize = 8;
+pub(super) const MOST_ATTEMPTS: usize = 8;
 /// IDs that a commit in one range is tried with.
 const MOST_IDS: usize = 8;
 
 /// What a transaction does in one range.
-struct Part {
+pub(super) struct Part {
     route: Arc<Route>,
     writes: Vec<Write>,
     reads: Vec<ReadSpan>,
@@ -49,7 +49,7 @@ struct Part {
 }
 
 impl Part {
-    fn part_key(&self) -> Vec<u8> {
+    pub(super) fn part_key(&self) -> Vec<u8> {
         self.writes.first().map(|write| write.key.clone()).unwrap_or_default()
     }
 
@@ -66,6 +66,7 @@ impl Part {
             foreign_reads,
             catalog_id: None,
             token: self.token,
+            held: None,
         };
         (self.route, prepare)
     }
@@ -106,10 +107,7 @@ impl Transaction {
         }
         let mut past = Past { above: self.read_id, ..Past::default() };
         for _ in 0..MOST_ATTEMPTS {
-            if let Some(watch) = &mut self.watch {
-                let writes = self.overlay.iter().map(|(key, write)| (key.to_vec(), write.value.clone()));
-                watch.commits(self.attempt, writes);
-            }
+            self.observe_attempt();
             let (parts, outside) = self.cut().await?;
             let participants = parts.len();
             let way = self.way(&parts, past);
@@ -139,6 +137,14 @@ impl Transaction {
         Err(Error::Retry(RetryReason::Aborted))
     }
 
+    /// Tells the observer, if there is one, what this attempt is about to write.
+    pub(super) fn observe_attempt(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            let writes = self.overlay.iter().map(|(key, write)| (key.to_vec(), write.value.clone()));
+            watch.commits(self.attempt, writes);
+        }
+    }
+
     fn way(&self, parts: &[Part], past: Past) -> Way {
         let load = |part: &Part| Load { range: part.route.descriptor.id, keys: part.writes.len(), bytes: part.bytes };
         let loads: Vec<Load> = parts.iter().map(load).collect();
@@ -147,7 +153,7 @@ impl Transaction {
     }
 
     /// Writes and reads by range; reads in ranges without writes apart.
-    async fn cut(&mut self) -> Result<(Vec<Part>, Vec<ReadSpan>)> {
+    pub(super) async fn cut(&mut self) -> Result<(Vec<Part>, Vec<ReadSpan>)> {
         let serializable = self.options.isolation == Isolation::Serializable;
         self.reads.settle();
         let mut parts: Vec<Part> = Vec::new();
@@ -310,7 +316,7 @@ impl Transaction {
     }
 
     /// Nothing was written, so nobody has compared the catalog with that of the ID at which rows were locked.
-    async fn check_catalog(&self) -> Result<()> {
+    pub(super) async fn check_catalog(&self) -> Result<()> {
         if self.catalog_assumed && self.client.oracle().read_id().await?.catalog_id > self.catalog_id {
             return Err(Error::Retry(RetryReason::ReadConflict));
         }
@@ -333,11 +339,31 @@ impl Transaction {
         Ok(valid)
     }
 
-    /// Three-phase commit, after the intents that do not fit into a proposal were laid.
+    /// Three-phase commit.
     async fn commit_many(&mut self, parts: Vec<Part>, outside: Vec<ReadSpan>, recorder: &Recorder) -> Result<Decision> {
+        let ranges: Vec<_> = parts.iter().map(|part| part.route.descriptor.id).collect();
+        let plan = match self.lay(parts, outside, None, recorder).await? {
+            Ok(plan) => plan,
+            Err(abort) => return Ok(Decision::Aborted(abort)),
+        };
+        let decision = self.client.coordinator().commit(plan, recorder).await?;
+        if matches!(decision, Decision::Committed(_)) {
+            self.locked.retain(|range, _| !ranges.contains(range));
+        }
+        Ok(decision)
+    }
+
+    /// The plan of an attempt, after the intents that do not fit into a proposal were laid. One that the record `held`
+    /// decides needs no arbiter.
+    pub(super) async fn lay(
+        &self,
+        parts: Vec<Part>,
+        outside: Vec<ReadSpan>,
+        held: Option<&[u8]>,
+        recorder: &Recorder,
+    ) -> Result<Result<Plan, Abort>> {
         let meta = self.commit_meta();
         let foreign_reads = self.changes_catalog || !outside.is_empty();
-        let ranges: Vec<_> = parts.iter().map(|part| part.route.descriptor.id).collect();
         let part_keys: Vec<_> = parts.iter().map(Part::part_key).collect();
         let mut prepares = Vec::with_capacity(parts.len());
         for part in parts {
@@ -345,17 +371,17 @@ impl Transaction {
             let (route, mut prepare) = part.prepare(meta, TxnId(0), foreign_reads);
             if large && let Err(abort) = self.spill(&route, &mut prepare, recorder).await? {
                 self.client.coordinator().spread(self.attempt, part_keys, None);
-                return Ok(Decision::Aborted(abort));
+                return Ok(Err(abort));
             }
             prepares.push((route, prepare));
         }
-        let arbiter = self.client.coordinator().arbiter(meta, &prepares).await;
+        let coordinator = self.client.coordinator();
+        let arbiter = if held.is_none() { coordinator.arbiter(meta, &prepares).await } else { None };
         let plan = Plan::new(meta, (prepares, arbiter), outside, self.catalog_id, self.changes_catalog);
-        let decision = self.client.coordinator().commit(plan, recorder).await?;
-        if matches!(decision, Decision::Committed(_)) {
-            self.locked.retain(|range, _| !ranges.contains(range));
-        }
-        Ok(decision)
+        Ok(Ok(match held {
+            Some(name) => plan.held(name),
+            None => plan,
+        }))
     }
 
     /// Lays intents in chunks; the last chunk stays for CanCommit.

@@ -181,6 +181,11 @@ impl Transaction {
         self.changes_catalog = true;
     }
 
+    /// Whether it changes the catalog.
+    pub fn is_changing_catalog(&self) -> bool {
+        self.changes_catalog
+    }
+
     /// A position in the buffered writes: of a statement or savepoint.
     pub fn mark(&self) -> Mark {
         Mark(self.overlay.mark())

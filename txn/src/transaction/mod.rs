@@ -17,6 +17,8 @@
 //!   snapshot         those that must stay valid             nothing newer than S (the first committer wins)
 //!   READ COMMITTED   those that must stay valid             nothing newer than the S of the statement that wrote
 //! ```
+//! `hold` stops after the votes and leaves the rest to whoever knows the name (`held`).
+//!
 //! Volatile locks only make conflicts rarer: everything is validated again at commit, so their loss harms nobody.
 //!
 //! Invariant: [`Error::Retry`](crate::Error::Retry) is returned only when the attempt is not and will never be
@@ -27,6 +29,7 @@
 mod client;
 mod commit;
 mod handle;
+mod held;
 mod observer;
 mod options;
 mod overlay;
@@ -36,6 +39,7 @@ mod reads;
 
 pub use client::{Client, Setup};
 pub use handle::Transaction;
+pub use held::{Finish, Hold};
 pub use observer::{End, Observed, ObservedRead, Observer};
 pub use options::{CommitProtocol, Committed, Isolation, Mark, Page, Scan, TxnOptions};
 

@@ -15,6 +15,7 @@ mod compat;
 mod golden;
 mod speed;
 mod timeout;
+mod two_phase;
 
 use super::{ColumnDesc, CommandTag, CopyFormat, Gateway, Notice, ResultSink, Row, Session, StartupParams};
 use crate::error::Error;

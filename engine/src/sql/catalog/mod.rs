@@ -12,6 +12,7 @@
 
 mod codec;
 mod descriptor;
+pub mod held;
 pub mod names;
 pub mod store;
 pub mod system;

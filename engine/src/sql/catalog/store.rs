@@ -1,6 +1,7 @@
 //! The catalog in the map, and the newest version of it that a node has read.
 //!
 //! ```text
+//!   03 'b' gid                                  a prepared transaction (see `held`)
 //!   03 'c' 'a'                                  the next id (4, BE)
 //!   03 'c' 'b' sequence id (4, BE)              state of a sequence
 //!   03 'c' 'd' id (4, BE)                       descriptor

@@ -14,6 +14,7 @@
 
 use super::{Row, wall_to_pg};
 use crate::error::{Error, Result, SqlState};
+use crate::sql::catalog::held::PreparedTransaction;
 use crate::sql::catalog::{CatalogView, Index, IndexId, Table, TableId};
 use crate::sql::row::{TableKey, decode_key};
 use crate::sql::types::{Array, Interval, Text, Type, Value};
@@ -77,6 +78,8 @@ pub trait ClusterInfo: Send + Sync {
     async fn create_join_token(&self) -> Result<String>;
     /// Id (hexadecimal), state and expiry (Unix time, microseconds) of every token.
     async fn join_tokens(&self) -> Result<Vec<(String, String, u64)>>;
+    /// The transactions that are prepared under a gid, by gid.
+    async fn prepared(&self) -> Result<Vec<PreparedTransaction>>;
     /// What each node that can be reached has to show.
     async fn inspect(&self) -> Result<Vec<(u64, Inspection)>>;
     /// Makes a token useless; `false` if there is none with this id.
@@ -144,7 +147,11 @@ pub async fn rows(name: &str, cluster: &dyn ClusterInfo, view: &CatalogView) -> 
             let sessions: BTreeMap<Attempt, &Work> = sessions.map(|work| (work.attempt, work)).collect();
             Ok(all.iter().flat_map(|(_, shown)| lock_rows(shown, view, &sessions)).collect())
         }
-        "in_doubt" => Ok(cluster.inspect().await?.iter().flat_map(|(_, shown)| in_doubt_rows(shown, view)).collect()),
+        "in_doubt" => {
+            let named = cluster.prepared().await?.into_iter().map(|held| (held.attempt, held.gid)).collect();
+            let shown = cluster.inspect().await?;
+            Ok(shown.iter().flat_map(|(_, shown)| in_doubt_rows(shown, view, &named)).collect())
+        }
         "commits" => Ok(cluster.inspect().await?.into_iter().flat_map(commit_rows).collect()),
         _ => Err(Error::internal(format!("the system table \"quorate.{name}\" has no rows"))),
     }
@@ -222,8 +229,8 @@ fn lock_rows(shown: &Inspection, view: &CatalogView, sessions: &BTreeMap<Attempt
     locks.into_iter().map(row).collect()
 }
 
-/// Rows of `quorate.in_doubt` of one node.
-fn in_doubt_rows(shown: &Inspection, view: &CatalogView) -> Vec<Row> {
+/// Rows of `quorate.in_doubt` of one node; `named` are the prepared transactions.
+fn in_doubt_rows(shown: &Inspection, view: &CatalogView, named: &BTreeMap<Attempt, String>) -> Vec<Row> {
     let row = |held: &InDoubt| {
         let state = match (held.state, held.commit_id) {
             (RegisterState::Pending, _) => "laying intents",
@@ -246,9 +253,27 @@ fn in_doubt_rows(shown: &Inspection, view: &CatalogView) -> Vec<Row> {
             text(key_text(view, &held.record.part_key)),
             Value::Interval(Interval { months: 0, days: 0, micros: silent }),
             Value::Bool(held.recovering),
+            named.get(&held.record.attempt).map_or(Value::Null, |gid| text(gid.as_str())),
         ]
     };
     shown.in_doubt.iter().map(row).collect()
+}
+
+/// Rows of `pg_prepared_xacts`. An `xid` is the lower half of an ID, as in PostgreSQL.
+///
+/// # Errors
+/// Those of the cluster.
+pub async fn prepared_rows(cluster: &dyn ClusterInfo) -> Result<Vec<Row>> {
+    let row = |held: PreparedTransaction| {
+        vec![
+            Value::Oid(held.commit_id.0 as u32),
+            text(held.gid),
+            Value::Timestamptz(held.about.prepared),
+            text(held.about.owner),
+            text(held.about.database),
+        ]
+    };
+    Ok(cluster.prepared().await?.into_iter().map(row).collect())
 }
 
 /// Rows of `quorate.commits` of one node.

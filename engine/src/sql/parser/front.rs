@@ -201,8 +201,10 @@ fn transaction(cursor: &mut Cursor<'_>, word: &str) -> Result<StatementKind> {
         }
         _ => {}
     }
-    if cursor.is_word(0, "prepared") {
-        return Err(two_phase());
+    match word {
+        "commit" if cursor.eat("prepared") => return Ok(StatementKind::CommitPrepared(cursor.string()?)),
+        "rollback" if cursor.eat("prepared") => return Ok(StatementKind::RollbackPrepared(cursor.string()?)),
+        _ => {}
     }
     if !cursor.eat("transaction") {
         cursor.eat("work");
@@ -216,13 +218,6 @@ fn transaction(cursor: &mut Cursor<'_>, word: &str) -> Result<StatementKind> {
         }
         _ => Ok(StatementKind::Rollback { chain: chain(cursor)? }),
     }
-}
-
-fn two_phase() -> Error {
-    Error::unsupported(
-        "prepared transactions are not supported",
-        "A transaction over several ranges commits atomically by itself; use COMMIT.",
-    )
 }
 
 fn chain(cursor: &mut Cursor<'_>) -> Result<bool> {
@@ -336,8 +331,9 @@ fn explain_option(cursor: &mut Cursor<'_>, options: &mut ExplainOptions) -> Resu
 
 /// After PREPARE.
 fn prepare(cursor: &mut Cursor<'_>) -> Result<StatementKind> {
-    if cursor.is_word(0, "transaction") {
-        return Err(two_phase());
+    if cursor.is_word(0, "transaction") && !cursor.is_word(1, "as") {
+        cursor.take();
+        return Ok(StatementKind::PrepareTransaction(cursor.string()?));
     }
     let name = cursor.name()?;
     let mut types = Vec::new();

@@ -56,7 +56,11 @@ fn transactions() {
     let sql = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED";
     let StatementKind::SetTransaction { modes, session: true } = one(sql) else { panic!() };
     assert_eq!(modes.isolation, Some(IsolationLevel::ReadCommitted));
-    assert_eq!(parse("PREPARE TRANSACTION 'x'").unwrap_err().sqlstate(), Some(SqlState::FEATURE_NOT_SUPPORTED));
+    assert!(matches!(one("PREPARE TRANSACTION 'x y'"), StatementKind::PrepareTransaction(gid) if gid == "x y"));
+    assert!(matches!(one("commit prepared $$x$$"), StatementKind::CommitPrepared(gid) if gid == "x"));
+    assert!(matches!(one("Rollback Prepared ''"), StatementKind::RollbackPrepared(gid) if gid.is_empty()));
+    check_error("commit prepared x", "syntax error at or near \"x\"", Some((16, 17)), None);
+    check_error("abort prepared 'x'", "syntax error at or near \"prepared\"", Some((6, 14)), None);
 }
 
 #[test]

@@ -79,6 +79,12 @@ pub enum StatementKind {
         /// AND CHAIN.
         chain: bool,
     },
+    /// PREPARE TRANSACTION.
+    PrepareTransaction(String),
+    /// COMMIT PREPARED.
+    CommitPrepared(String),
+    /// ROLLBACK PREPARED.
+    RollbackPrepared(String),
     /// SAVEPOINT.
     Savepoint(String),
     /// RELEASE SAVEPOINT.

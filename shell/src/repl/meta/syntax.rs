@@ -15,6 +15,7 @@ const STATEMENTS: &[(&str, &str)] = &[
         "BEGIN [ ISOLATION LEVEL { SERIALIZABLE | REPEATABLE READ | READ COMMITTED } ] [ READ ONLY | READ WRITE ]",
     ),
     ("COMMIT", "{ COMMIT | END } [ WORK | TRANSACTION ]"),
+    ("COMMIT PREPARED", "COMMIT PREPARED 'name'"),
     (
         "COPY",
         "COPY table [ ( column [, ...] ) ] FROM STDIN [ WITH ( FORMAT { text | csv } [, option ...] ) ]\n\
@@ -39,7 +40,9 @@ const STATEMENTS: &[(&str, &str)] = &[
          [ ON CONFLICT [ ( column [, ...] ) ] { DO NOTHING | DO UPDATE SET column = expression [, ...] [ WHERE condition ] } ]\n  \
          [ RETURNING expression [, ...] ]",
     ),
+    ("PREPARE TRANSACTION", "PREPARE TRANSACTION 'name'     instead of COMMIT; listed in pg_prepared_xacts"),
     ("ROLLBACK", "ROLLBACK [ WORK | TRANSACTION ] [ TO [ SAVEPOINT ] name ]"),
+    ("ROLLBACK PREPARED", "ROLLBACK PREPARED 'name'"),
     ("SAVEPOINT", "SAVEPOINT name\nRELEASE [ SAVEPOINT ] name"),
     (
         "SELECT",

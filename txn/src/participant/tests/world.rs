@@ -2,7 +2,8 @@
 
 use crate::api::{Base, Prepare, RangeRequest, Read, ReadResult, RecordKey, Reply, Request, TxnMeta, Write};
 use crate::oracle::CommitIds;
-use crate::participant::{Ids, Participant, Participants, Resolver};
+use crate::participant::{Ended, Ids, Participant, Participants, Resolver};
+use crate::record::Plan;
 use crate::{Attempt, StartId, TxnId};
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -48,8 +49,9 @@ impl Ids for Seam {
 
 #[async_trait]
 impl Resolver for Seam {
-    async fn terminate(&self, record: RecordKey, _participants: Vec<Vec<u8>>, _acceptors: Vec<Vec<u8>>) {
+    async fn terminate(&self, record: RecordKey, plan: Plan) -> Ended {
         self.terminated.lock().push(record);
+        if plan.held.is_some() { Ended::Held } else { Ended::Perhaps }
     }
 
     async fn ended(&self, records: Vec<RecordKey>) -> Vec<bool> {
@@ -198,6 +200,7 @@ pub fn prepare(meta: TxnMeta, key: u8, value: &str) -> Prepare {
         foreign_reads: false,
         catalog_id: None,
         token: None,
+        held: None,
     }
 }
 

@@ -37,6 +37,7 @@ async fn leave(world: &World, reached: Reached, name: &str) {
             foreign_reads: false,
             catalog_id: None,
             token: None,
+            held: None,
         };
         let make = || if fast { Request::PrepareFast(prepare.clone()) } else { Request::CanCommit(prepare.clone()) };
         assert!(matches!(client.router().send_to_key(part_key, make).await, Ok(Reply::Register(_))));

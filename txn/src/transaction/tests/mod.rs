@@ -4,6 +4,7 @@
 mod bank;
 mod counters;
 mod dead;
+mod held;
 mod ranges;
 mod recovery;
 mod recovery_table;

@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 /// Polls `future` at most `polls` times, then drops it.
-async fn abandon<F: Future>(future: F, mut polls: usize) -> Option<F::Output> {
+pub async fn abandon<F: Future>(future: F, mut polls: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| {
         if polls == 0 {

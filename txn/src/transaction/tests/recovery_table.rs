@@ -47,6 +47,7 @@ async fn leave(world: &World, letters: &str, fast: bool) -> Left {
             foreign_reads: false,
             catalog_id: None,
             token: None,
+            held: None,
         };
         let vote = if fast { Request::PrepareFast(prepare) } else { Request::CanCommit(prepare) };
         let ballot = Ballot::default();

@@ -8,6 +8,6 @@ pub(super) const TABLES: &[&str] = &[
     "locks 12803 v range_id:int8 table_name:text key:text mode:text transaction:text granted:bool waits_for:text[] \
      session:int4 statement:text",
     "in_doubt 12804 v range_id:int8 transaction:text coordinator:int8 state:text commit_id:int8 keys:int8 key:text \
-     silent:interval recovering:bool",
+     silent:interval recovering:bool gid:text",
     "commits 12805 v node_id:int8 path:text reason:text transactions:int8",
 ];

@@ -25,6 +25,9 @@ pub async fn rows(table: &VirtualTable, env: &mut Env) -> Result<Vec<Row>> {
         let facts = env.facts.clone();
         return cluster::rows(table.name, facts.cluster.as_ref(), &facts.catalog).await;
     }
+    if table.name == "pg_prepared_xacts" {
+        return cluster::prepared_rows(env.facts.clone().cluster.as_ref()).await;
+    }
     Ok(catalog_rows(table, env))
 }
 
