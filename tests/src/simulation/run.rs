@@ -159,6 +159,11 @@ async fn play(
         report.violations.push(format!("clients still wait {} s after all faults were over", PATIENCE.as_secs()));
         return;
     }
+    match tokio::time::timeout(PATIENCE, workload.wind_up(target.as_ref())).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => report.violations.push(format!("what clients left open was not ended: {error}")),
+        Err(_) => report.violations.push("what clients left open waits for ever".to_owned()),
+    }
     if let Err(why) = rest(world).await {
         report.violations.push(why);
         return;

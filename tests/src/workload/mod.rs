@@ -13,6 +13,7 @@
 //!   unique       the same value from everywhere       one row each
 //!   index        an indexed column that changes       the index says what the table says
 //!   tpcc         a small warehouse                    TPC-C's own conditions
+//!   prepared     transfers held by nobody             the sum; ended as somebody said, and by nobody else
 //! ```
 //! A workload talks SQL to a [`Target`], simulated or real. Everything that the check needs it keeps itself.
 
@@ -23,6 +24,7 @@ mod counter;
 mod foreign_key;
 mod index;
 mod long_fork;
+mod prepared;
 mod register;
 mod sequential;
 mod set;
@@ -36,7 +38,7 @@ use quorate_bench::target::{Target, TargetError};
 use std::sync::Arc;
 
 /// The names of all workloads.
-pub const NAMES: [&str; 12] = [
+pub const NAMES: [&str; 13] = [
     "bank",
     "list-append",
     "register",
@@ -49,6 +51,7 @@ pub const NAMES: [&str; 12] = [
     "unique",
     "index",
     "tpcc",
+    "prepared",
 ];
 
 /// What clients do, and what must hold.
@@ -65,6 +68,11 @@ pub trait Workload: Send + Sync {
 
     /// A query that may be asked of any state, from the first on.
     fn query(&self) -> &'static str;
+
+    /// Ends what clients have left open. They have stopped, and nothing goes wrong any more.
+    async fn wind_up(&self, _target: &dyn Target) -> Result<(), TargetError> {
+        Ok(())
+    }
 
     /// What does not hold in the end, in words.
     async fn check(&self, target: &dyn Target) -> Result<Vec<String>, TargetError>;
@@ -84,6 +92,7 @@ pub fn named(name: &str) -> Arc<dyn Workload> {
         "foreign-key" => Arc::new(foreign_key::ForeignKey),
         "unique" => Arc::new(unique::Unique::default()),
         "index" => Arc::new(index::Index::default()),
+        "prepared" => Arc::new(prepared::Prepared::default()),
         "tpcc" => Arc::new(tpcc::Tpcc),
         _ => Arc::new(bank::Bank::default()),
     }
