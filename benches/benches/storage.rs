@@ -80,7 +80,8 @@ fn log(c: &mut Criterion) {
             entry.data = Bytes::from(vec![7u8; 1024]).to_vec().into();
             let mut append = GroupAppend::new(RangeId(4));
             append.entries.push(entry);
-            log.append(LogBatch { groups: vec![append] }, true).expect("the log takes the batch");
+            log.append(LogBatch { groups: vec![append], ..LogBatch::default() }, true)
+                .expect("the log takes the batch");
         });
     });
 }

@@ -112,6 +112,8 @@ pub struct NodeOptions {
     pub cache_bytes: u64,
     /// How long rows are kept after they were changed or deleted, for reads in the past and long transactions.
     pub retention: Duration,
+    /// Whether leaders are granted bounds of IDs up to which they read without asking a quorum.
+    pub leases: bool,
 }
 
 impl NodeOptions {
@@ -123,6 +125,7 @@ impl NodeOptions {
             join: None,
             cache_bytes: 128 << 20,
             retention: RETENTION,
+            leases: true,
         }
     }
 

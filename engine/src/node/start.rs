@@ -88,8 +88,8 @@ pub(super) async fn start(mut options: NodeOptions, runtime: Runtime) -> Result<
     };
     // Elections after 1 to 2 s without a leader; few wake-ups while nothing happens.
     let (heartbeat_ticks, election_ticks) = (3, 10);
-    let settings =
-        StoreSettings { seed: runtime.random_u64(), heartbeat_ticks, election_ticks, ..StoreSettings::default() };
+    let (seed, leases) = (runtime.random_u64(), options.leases);
+    let settings = StoreSettings { seed, heartbeat_ticks, election_ticks, leases, ..StoreSettings::default() };
     let founds = known.is_none() && options.join.is_none();
     let (observer, retention, runs) = (None, Some(options.retention), StoreRuns::Threads);
     let ground = Ground { opened, id, founds, peers, settings, runtime, observer, retention, runs };

@@ -10,7 +10,8 @@ const ENTRY_OVERHEAD: u64 = 32;
 
 /// Whether nothing but truncations is in the batch, so that it may wait for the next append.
 pub fn only_truncates(batch: &LogBatch) -> bool {
-    batch.groups.iter().all(|group| group.entries.is_empty() && group.hard_state.is_none() && !group.reset)
+    batch.granted.is_none()
+        && batch.groups.iter().all(|group| group.entries.is_empty() && group.hard_state.is_none() && !group.reset)
 }
 
 /// Refuses entries with a gap: among themselves, behind the group's last entry, or before its first.

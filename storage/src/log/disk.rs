@@ -29,6 +29,10 @@ use std::time::UNIX_EPOCH;
 
 /// Key of a group's hard state among its key-values.
 const HARD_STATE_KEY: &[u8] = b"hard";
+/// What belongs to the store lies in this group, which no range has.
+const STORE_GROUP: u64 = 0;
+/// Key of [`LogStore::granted`] there.
+const GRANTED_KEY: &[u8] = b"granted";
 /// Most bytes of entries that one read returns, whatever the caller allows.
 const MAX_READ_BYTES: u64 = 1 << 30;
 
@@ -123,6 +127,10 @@ impl DiskLog {
         for group in &batch.groups {
             encode(group, &mut encoded).map_err(|error| map_error(error, &self.path))?;
         }
+        if let Some(granted) = batch.granted {
+            let put = encoded.put(STORE_GROUP, GRANTED_KEY.to_vec(), granted.to_le_bytes().to_vec());
+            put.map_err(|error| map_error(error, &self.path))?;
+        }
         self.engine.write(&mut encoded, true).map_err(|error| map_error(error, &self.path))?;
         let mut recent = self.recent.lock();
         recent.hidden.clear();
@@ -189,6 +197,12 @@ impl LogStore for DiskLog {
 
     fn hard_state(&self, range: RangeId) -> Result<Option<HardState>, Error> {
         self.engine.get_message(range.0, HARD_STATE_KEY).map_err(|error| map_error(error, &self.path))
+    }
+
+    fn granted(&self) -> Result<u64, Error> {
+        let Some(found) = self.engine.get(STORE_GROUP, GRANTED_KEY) else { return Ok(0) };
+        let damaged = || Error::Damaged(format!("{}: what was granted is not 8 bytes long", self.path.display()));
+        found.try_into().map(u64::from_le_bytes).map_err(|_| damaged())
     }
 
     fn groups(&self) -> Result<Vec<RangeId>, Error> {

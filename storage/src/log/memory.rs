@@ -11,6 +11,7 @@ use crate::{Error, RangeId};
 use parking_lot::RwLock;
 use raft::eraftpb::{Entry, HardState};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One group's part of the log.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +67,7 @@ impl Group {
 pub struct MemoryLog {
     /// Guards all groups. Held for one append or one read.
     groups: RwLock<BTreeMap<RangeId, Group>>,
+    granted: AtomicU64,
 }
 
 impl MemoryLog {
@@ -81,7 +83,7 @@ impl MemoryLog {
         for group in groups.values_mut() {
             group.hidden_below = 0;
         }
-        MemoryLog { groups: RwLock::new(groups) }
+        MemoryLog { groups: RwLock::new(groups), granted: AtomicU64::new(self.granted.load(Ordering::SeqCst)) }
     }
 
     fn read<T>(&self, range: RangeId, read: impl FnOnce(&Group) -> T) -> Option<T> {
@@ -106,6 +108,9 @@ impl LogStore for MemoryLog {
             }
         }
         groups.retain(|_, group| !group.is_empty());
+        if let Some(granted) = batch.granted {
+            self.granted.store(granted, Ordering::SeqCst);
+        }
         Ok(())
     }
 
@@ -124,6 +129,10 @@ impl LogStore for MemoryLog {
 
     fn hard_state(&self, range: RangeId) -> Result<Option<HardState>, Error> {
         Ok(self.read(range, |group| group.hard_state.clone()).flatten())
+    }
+
+    fn granted(&self) -> Result<u64, Error> {
+        Ok(self.granted.load(Ordering::SeqCst))
     }
 
     fn groups(&self) -> Result<Vec<RangeId>, Error> {

@@ -23,6 +23,8 @@ pub use memory::MemoryLog;
 pub struct LogBatch {
     /// One element per group that has something to write.
     pub groups: Vec<GroupAppend>,
+    /// The new [`LogStore::granted`], if it changed.
+    pub granted: Option<u64>,
 }
 
 /// One group's part of a [`LogBatch`].
@@ -62,6 +64,10 @@ pub trait LogStore: Send + Sync + std::fmt::Debug + 'static {
 
     /// The hard state last appended.
     fn hard_state(&self, range: RangeId) -> Result<Option<HardState>, Error>;
+
+    /// The greatest bound of reads that any replica of this store may acknowledge (see the chapter of `store::lease`); 0 if
+    /// none was appended.
+    fn granted(&self) -> Result<u64, Error>;
 
     /// Every group with anything in the log.
     fn groups(&self) -> Result<Vec<RangeId>, Error>;

@@ -31,7 +31,7 @@ fn truncate(range: RangeId, to: u64) -> GroupAppend {
 }
 
 fn write(log: &dyn LogStore, groups: Vec<GroupAppend>) {
-    log.append(LogBatch { groups }, true).unwrap();
+    log.append(LogBatch { groups, ..LogBatch::default() }, true).unwrap();
 }
 
 fn all(log: &dyn LogStore, range: RangeId) -> String {
@@ -65,7 +65,8 @@ fn conforms(log: &dyn LogStore) {
     assert!(matches!(read(1, u64::MAX, 1), Err(Error::LogGap { .. })));
     assert!(matches!(log.entries(RangeId(9), 1, 2, 1), Err(Error::LogGap { .. })));
 
-    log.append(LogBatch { groups: vec![truncate(R1, 4), truncate(RangeId(9), 7)] }, false).unwrap();
+    log.append(LogBatch { groups: vec![truncate(R1, 4), truncate(RangeId(9), 7)], ..LogBatch::default() }, false)
+        .unwrap();
     assert_eq!((log.bounds(R1).unwrap(), all(log, R1)), (Some((4, 5)), "2/4 2/5".into()));
     assert!(matches!(read(3, 5, 1), Err(Error::LogGap { .. })));
     write(log, vec![append(R1, 2, 6, 1)]);
@@ -77,6 +78,9 @@ fn conforms(log: &dyn LogStore) {
     assert_eq!((log.bounds(R2).unwrap(), log.hard_state(R2).unwrap()), (Some((100, 101)), None));
     write(log, vec![append(R1, 4, 50, 2), GroupAppend { reset: true, ..GroupAppend::new(R2) }]);
     assert_eq!((all(log, R1), log.groups().unwrap()), ("4/50 4/51".into(), vec![R1]));
+    assert_eq!(log.granted().unwrap(), 0);
+    log.append(LogBatch { granted: Some(1 << 40), ..LogBatch::default() }, true).unwrap();
+    assert_eq!((log.granted().unwrap(), log.groups().unwrap()), (1 << 40, vec![R1]));
     assert_eq!(log.purge().unwrap(), []);
 }
 
@@ -97,14 +101,17 @@ fn the_same_is_found_after_reopening() {
     drop(log);
     let log = disk(dir.path());
     assert_eq!((all(&log, R1), log.groups().unwrap()), ("4/51".into(), vec![R1]));
+    assert_eq!(log.granted().unwrap(), 1 << 40);
     assert!(matches!(DiskLog::open(dir.path(), &settings()), Err(Error::Locked { .. })));
 }
 
 #[test]
 fn a_crash_loses_truncations_that_were_not_synced_and_nothing_else() {
     let log = MemoryLog::new();
+    log.append(LogBatch { granted: Some(7), ..LogBatch::default() }, true).unwrap();
+    assert_eq!(log.crash().granted().unwrap(), 7);
     write(&log, vec![append(R1, 1, 1, 4), truncate(R2, 1)]);
-    log.append(LogBatch { groups: vec![truncate(R1, 3)] }, false).unwrap();
+    log.append(LogBatch { groups: vec![truncate(R1, 3)], ..LogBatch::default() }, false).unwrap();
     assert_eq!((all(&log, R1), all(&log.crash(), R1)), ("1/3 1/4".into(), "1/1 1/2 1/3 1/4".into()));
     write(&log, vec![append(R1, 1, 5, 1)]);
     assert_eq!((all(&log, R1), all(&log.crash(), R1)), ("1/3 1/4 1/5".into(), "1/3 1/4 1/5".into()));
@@ -115,15 +122,18 @@ fn gaps_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     for log in [Box::new(MemoryLog::new()) as Box<dyn LogStore>, Box::new(disk(&dir.path().join("log")))] {
         write(&*log, vec![append(R1, 1, 5, 2)]);
-        let gap = log.append(LogBatch { groups: vec![append(R1, 1, 8, 1)] }, true);
+        let gap = log.append(LogBatch { groups: vec![append(R1, 1, 8, 1)], ..LogBatch::default() }, true);
         assert!(matches!(gap, Err(Error::LogGap { range: R1, low: 7, high: 8 })));
         assert_eq!(all(&*log, R1), "1/5 1/6");
     }
     let log = disk(&dir.path().join("log"));
     let mut broken = append(R1, 1, 7, 2);
     broken.entries[1].index = 9;
-    assert!(matches!(log.append(LogBatch { groups: vec![broken] }, true), Err(Error::LogGap { .. })));
-    let poisoned = log.append(LogBatch { groups: vec![append(R1, 1, 7, 1)] }, true);
+    assert!(matches!(
+        log.append(LogBatch { groups: vec![broken], ..LogBatch::default() }, true),
+        Err(Error::LogGap { .. })
+    ));
+    let poisoned = log.append(LogBatch { groups: vec![append(R1, 1, 7, 1)], ..LogBatch::default() }, true);
     let Err(Error::Poisoned(first)) = poisoned else { panic!("append after a failure: {poisoned:?}") };
     assert_eq!(first, "log of r1 does not hold entries 7..7");
 }
@@ -145,6 +155,7 @@ fn purge_bounds_the_files_and_keeps_what_is_live() {
     let dir = tempfile::tempdir().unwrap();
     let log = disk(dir.path());
     let state = HardState { term: 1, vote: 1, commit: 1, ..HardState::default() };
+    log.append(LogBatch { granted: Some(7), ..LogBatch::default() }, true).unwrap();
     write(&log, vec![GroupAppend { hard_state: Some(state.clone()), ..append(R2, 1, 1, 3) }]);
     for index in 1..=2_000 {
         let mut group = append(R1, 1, index, 1);
@@ -160,7 +171,7 @@ fn purge_bounds_the_files_and_keeps_what_is_live() {
     drop(log);
     let log = disk(dir.path());
     assert_eq!((log.bounds(R1).unwrap(), all(&log, R2)), (Some((1_990, 2_000)), "1/1 1/2 1/3".into()));
-    assert_eq!(log.hard_state(R2).unwrap(), Some(state));
+    assert_eq!((log.hard_state(R2).unwrap(), log.granted().unwrap()), (Some(state), 7));
 }
 
 /// A closed log with three batches of one entry, and its only file.

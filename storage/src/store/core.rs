@@ -4,6 +4,7 @@
 //! touched is in `dirty`; nothing ever scans all groups but a tick.
 
 use super::event::{ApplyResult, ApplyTask, EffectSink, Event, Notice, RangeChange, RoleChange};
+use super::lease::Said;
 use super::message::{RaftBody, RaftMessage, from_wire};
 use super::peer::Peer;
 use super::validate::{MAX_NUMBER, Verdict, judge};
@@ -44,6 +45,10 @@ pub struct Store {
     /// Bytes appended to the log since the last checkpoint began.
     pub(super) log_bytes: u64,
     pub(super) checkpointing: bool,
+    /// G: no bound above it is acknowledged.
+    pub(super) granted: u64,
+    /// What every replica may have granted before the store was opened.
+    pub(super) restored: u64,
 }
 
 impl std::fmt::Debug for Store {
@@ -78,6 +83,8 @@ impl Store {
             ticks: 0,
             log_bytes: 0,
             checkpointing: false,
+            granted: 0,
+            restored: 0,
         }
     }
 
@@ -143,6 +150,7 @@ impl Store {
 
     fn stop(&mut self) {
         self.stopped = true;
+        self.peers.values().for_each(|peer| peer.grants.lease.end());
         self.peers.clear();
         self.creating.clear();
         self.tasks.clear();
@@ -233,11 +241,14 @@ impl Store {
                 *commit = 0;
             }
         }
+        let (term, said) = (message.term, Said::by(message.from, &message.body));
         let Some(raft) = from_wire(message) else { return };
+        peer.before_step(term, &said);
         if let Err(error) = peer.node.step(raft) {
             tracing::debug!(range = %peer.range, %error, "message refused");
         }
         peer.observe();
+        peer.after_step(term, &said);
     }
 
     /// Tells a removed replica that it is one, if it asks for votes or for this. Only a leader can be sure of it;
@@ -412,8 +423,9 @@ impl Store {
             return;
         };
         peer.published = now.clone();
+        let lease = peer.lead.map(|_| peer.grants.lease.clone());
         let (term, role) = now;
-        self.views.set_role(range, term, role.clone());
+        self.views.set_role(range, term, role.clone(), lease);
         self.notices.push(Notice::Role(RoleChange { range, term, role, descriptor }));
     }
 

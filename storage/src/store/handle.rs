@@ -1,7 +1,7 @@
 //! The way into a store: a cheap handle that sends events to the loop which owns it.
 
 use super::event::ChangeOutcome;
-use super::{Event, Views};
+use super::{Event, Lease, Views};
 use crate::range::image::{Image, ImageHeader};
 use crate::range::{MAX_COMMAND_BYTES, MemberChange};
 use crate::{Command, Error, NodeId, Outcome, RangeDescriptor, RangeId};
@@ -109,6 +109,11 @@ impl StoreHandle {
     /// The views of all replicas of this store, by range id.
     pub fn all_views(&self) -> Vec<ReplicaView> {
         self.views.all()
+    }
+
+    /// What the store grants to this leadership of a range, if it lasts.
+    pub fn lease(&self, range: RangeId, term: u64) -> Option<Arc<Lease>> {
+        self.views.lease(range, term)
     }
 
     /// What stopped the store, if it failed: it serves nothing any more.

@@ -123,14 +123,14 @@ impl Store {
         };
         let hard_state = Some(peer.node.raft.hard_state());
         let group = GroupAppend { reset: true, hard_state, ..GroupAppend::new(range) };
-        self.log.append(LogBatch { groups: vec![group] }, true)?;
+        self.log.append(LogBatch { groups: vec![group], ..LogBatch::default() }, true)?;
         peer.node.mut_store().installed(position);
         peer.set_descriptor(descriptor);
         let messages = ready.take_persisted_messages();
         let mut light = peer.node.advance_append(*ready);
         peer.node.advance_apply_to(position.index);
-        post(&mut self.outbox, peer, messages);
-        post(&mut self.outbox, peer, light.take_messages());
+        post(&mut self.outbox, peer, messages, self.granted);
+        post(&mut self.outbox, peer, light.take_messages(), self.granted);
         peer.observe();
         self.dirty.insert(range);
         Ok(())

@@ -2,7 +2,7 @@
 //!
 //! The descriptor is the truth, changed in the engine when the entry is applied; raft-rs' configuration follows it.
 //! One change at a time: none while one is unapplied or the configuration is joint, none before this term's first
-//! entry is applied (Ongaro's bug of single-server changes).
+//! entry is applied (Ongaro's bug of single-server changes), nor before the log holds the floor that the votes told of.
 //!
 //! ```text
 //!   joint {1,2,3}+{1,4,5}   1 leads, commits leave-joint, tells 2 and 3, dies before it tells 4 and 5
@@ -45,7 +45,8 @@ impl Peer {
             return Err(ChangeRefusal::Busy);
         };
         let raft = &self.node.raft;
-        if self.role() != Role::Leader || raft.has_pending_conf() || raft.lead_transferee.is_some() {
+        let ready = self.role() == Role::Leader && self.grants.is_floor_kept();
+        if !ready || raft.has_pending_conf() || raft.lead_transferee.is_some() {
             return Err(ChangeRefusal::Busy);
         }
         let after = before.enter(change)?;
@@ -53,7 +54,9 @@ impl Peer {
             self.check_step(&before, *step)?;
         }
         let raft = raft_change(&before, &after);
-        self.node.propose_conf_change(codec::encode(change), raft).map_err(|_| ChangeRefusal::Busy)
+        self.node.propose_conf_change(codec::encode(change), raft).map_err(|_| ChangeRefusal::Busy)?;
+        self.watch_members();
+        Ok(())
     }
 
     fn check_step(&self, before: &RangeDescriptor, step: ReplicaChange) -> Result<(), ChangeRefusal> {

@@ -78,6 +78,8 @@ pub enum RaftBody {
         commit: u64,
         /// The term there.
         commit_term: u64,
+        /// The greatest bound of reads that the voter has granted.
+        granted: u64,
     },
     /// The leader lives; with a read round's number when it wants its leadership confirmed.
     Heartbeat {
@@ -85,6 +87,8 @@ pub enum RaftBody {
         commit: u64,
         /// Number of the read round.
         round: Option<u64>,
+        /// The bound of reads that the leader asks for; 0 for none.
+        grant: u64,
     },
     /// Answers a heartbeat.
     HeartbeatReply {
@@ -92,6 +96,8 @@ pub enum RaftBody {
         commit: u64,
         /// The round that was asked for.
         round: Option<u64>,
+        /// The greatest bound of reads that the follower has granted, durably, in this term or before.
+        granted: u64,
     },
     /// Campaign now: leadership is handed over.
     TimeoutNow,
@@ -143,7 +149,7 @@ impl<C> Decode<C> for RaftEntry {
 
 bincode::impl_borrow_decode!(RaftEntry);
 
-/// The raft-rs message as ours; `None` for kinds that never leave the store.
+/// The raft-rs message as ours, with nothing said about bounds of reads; `None` for kinds that never leave the store.
 pub(super) fn to_wire(range: RangeId, mut message: Message) -> Option<RaftMessage> {
     let body = match message.get_msg_type() {
         MessageType::MsgAppend => RaftBody::Append {
@@ -170,12 +176,13 @@ pub(super) fn to_wire(range: RangeId, mut message: Message) -> Option<RaftMessag
             reject: message.reject,
             commit: message.commit,
             commit_term: message.commit_term,
+            granted: 0,
         },
         MessageType::MsgHeartbeat => {
-            RaftBody::Heartbeat { commit: message.commit, round: round_from(&message.context) }
+            RaftBody::Heartbeat { commit: message.commit, round: round_from(&message.context), grant: 0 }
         }
         MessageType::MsgHeartbeatResponse => {
-            RaftBody::HeartbeatReply { commit: message.commit, round: round_from(&message.context) }
+            RaftBody::HeartbeatReply { commit: message.commit, round: round_from(&message.context), granted: 0 }
         }
         MessageType::MsgTimeoutNow => RaftBody::TimeoutNow,
         _ => return None,
@@ -212,19 +219,19 @@ pub(super) fn from_wire(wire: RaftMessage) -> Option<Message> {
                 message.context = Bytes::from_static(TRANSFER);
             }
         }
-        RaftBody::VoteReply { pre, reject, commit, commit_term } => {
+        RaftBody::VoteReply { pre, reject, commit, commit_term, granted: _ } => {
             let kind = if pre { MessageType::MsgRequestPreVoteResponse } else { MessageType::MsgRequestVoteResponse };
             message.set_msg_type(kind);
             message.reject = reject;
             message.commit = commit;
             message.commit_term = commit_term;
         }
-        RaftBody::Heartbeat { commit, round } => {
+        RaftBody::Heartbeat { commit, round, grant: _ } => {
             message.set_msg_type(MessageType::MsgHeartbeat);
             message.commit = commit;
             message.context = round_to(round);
         }
-        RaftBody::HeartbeatReply { commit, round } => {
+        RaftBody::HeartbeatReply { commit, round, granted: _ } => {
             message.set_msg_type(MessageType::MsgHeartbeatResponse);
             message.commit = commit;
             message.context = round_to(round);
@@ -279,10 +286,10 @@ mod tests {
             RaftBody::AppendReply { index: 11, commit: 9, reject: Some((8, 5)) },
             RaftBody::Vote { pre: true, index: 11, log_term: 6, commit: 9, commit_term: 5, transfer: false },
             RaftBody::Vote { pre: false, index: 11, log_term: 6, commit: 9, commit_term: 5, transfer: true },
-            RaftBody::VoteReply { pre: true, reject: true, commit: 9, commit_term: 5 },
-            RaftBody::VoteReply { pre: false, reject: false, commit: 0, commit_term: 0 },
-            RaftBody::Heartbeat { commit: 9, round: Some(0) },
-            RaftBody::HeartbeatReply { commit: 9, round: None },
+            RaftBody::VoteReply { pre: true, reject: true, commit: 9, commit_term: 5, granted: 0 },
+            RaftBody::VoteReply { pre: false, reject: false, commit: 0, commit_term: 0, granted: 0 },
+            RaftBody::Heartbeat { commit: 9, round: Some(0), grant: 0 },
+            RaftBody::HeartbeatReply { commit: 9, round: None, granted: 0 },
             RaftBody::TimeoutNow,
         ]
     }

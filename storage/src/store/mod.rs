@@ -21,6 +21,8 @@
 //! proposals are appended by a leader only (its followers would forward them); messages are checked before they are
 //! stepped (it panics on nonsense).
 //!
+//! A leader that is read asks its voters for a bound of IDs up to which it may promise reads without a round (`lease`).
+//!
 //! Invariant: the store opens no socket, reads no clock and starts no thread.
 //! Invariant: a proposal is answered once, after its effect is in the engine and in the views, and is never proposed
 //! again.
@@ -34,6 +36,7 @@ pub mod driver;
 mod event;
 mod handle;
 mod images;
+mod lease;
 mod lifecycle;
 mod membership;
 mod message;
@@ -53,6 +56,7 @@ pub use core::Store;
 pub use driver::Inbox;
 pub use event::{ApplyResult, ApplyTask, ChangeOutcome, EffectSink, Effects, Event, ImageRequest, Notice, RoleChange};
 pub use handle::{ReplicaView, Role, StoreHandle};
+pub use lease::Lease;
 pub use message::{RaftBody, RaftEntry, RaftMessage};
 pub use open::Opened;
 pub use settings::StoreSettings;

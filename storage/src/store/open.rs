@@ -17,6 +17,7 @@ use super::driver::Inbox;
 use super::peer::{Peer, PeerStart};
 use super::{Applier, Store, StoreHandle, StoreSettings, Views};
 use crate::log::{GroupAppend, LogBatch};
+use crate::mutation::planted;
 use crate::range::delete_data;
 use crate::range::local::{self, FIRST_INDEX, LocalState, Position};
 use crate::{Engine, Error, LogStore, NodeId, RangeDescriptor, RangeId, ReplicaId, Span};
@@ -55,6 +56,8 @@ impl Store {
         let handle = StoreHandle { sender, wake, views: views.clone() };
         let applier = Applier::new(node, engine.clone(), log.clone(), views.clone());
         let mut store = Store::new(node, engine, log, settings, views);
+        store.granted = store.log.granted()?;
+        store.restored = if planted("grant-unpersisted") { 0 } else { store.granted };
         for (range, state) in local::load_all(store.engine.as_ref())? {
             store.open_replica(range, state)?;
         }
@@ -127,7 +130,7 @@ impl Store {
     fn forget_entries(&mut self, range: RangeId) -> Result<(), Error> {
         let mut group = GroupAppend { reset: true, ..GroupAppend::new(range) };
         group.hard_state = self.log.hard_state(range)?.map(|state| HardState { commit: 0, ..state });
-        self.log.append(LogBatch { groups: vec![group] }, true)
+        self.log.append(LogBatch { groups: vec![group], ..LogBatch::default() }, true)
     }
 
     pub(super) fn reset_log(&mut self, range: RangeId) -> Result<(), Error> {
@@ -135,7 +138,7 @@ impl Store {
             return Ok(());
         }
         let group = GroupAppend { reset: true, ..GroupAppend::new(range) };
-        self.log.append(LogBatch { groups: vec![group] }, true)
+        self.log.append(LogBatch { groups: vec![group], ..LogBatch::default() }, true)
     }
 
     fn finish_deleting(&mut self, range: RangeId, span: &Span) -> Result<(), Error> {
@@ -162,7 +165,7 @@ impl Store {
             reset: true,
             ..GroupAppend::new(descriptor.id)
         });
-        self.log.append(LogBatch { groups: groups.collect() }, true)?;
+        self.log.append(LogBatch { groups: groups.collect(), ..LogBatch::default() }, true)?;
         let ops = found.iter().flat_map(|(descriptor, replica)| {
             [
                 local::put_replica(descriptor.id, *replica),
@@ -190,7 +193,7 @@ impl Store {
         if let Some(descriptor) = &start.descriptor {
             self.views.insert(super::event::idle_view(descriptor.clone(), start.applied.index));
         }
-        let mut peer = Peer::new(start, &self.log, &self.settings)?;
+        let mut peer = Peer::new(start, &self.log, &self.settings, self.restored)?;
         if peer.votes_alone() {
             peer.campaign();
         }

@@ -12,6 +12,7 @@
 
 use super::event::{ApplyEntry, ApplyTask, Waiting, answer};
 use super::handle::Role;
+use super::lease::Grants;
 use super::message::{round_from, round_to};
 use super::replica_log::ReplicaLog;
 use super::settings::StoreSettings;
@@ -87,6 +88,7 @@ pub(super) struct Peer {
     pub(super) incoming: Option<Incoming>,
     /// Index of the newest membership change that this life of the replica has applied.
     pub(super) conf_index: u64,
+    pub(super) grants: Grants,
     waiting: VecDeque<(Position, Waiting)>,
     confirms: Confirms,
     seed: u64,
@@ -95,7 +97,13 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(start: PeerStart, log: &Arc<dyn LogStore>, settings: &StoreSettings) -> Result<Peer, Error> {
+    /// `restored` is what it may have granted in an earlier life.
+    pub(super) fn new(
+        start: PeerStart,
+        log: &Arc<dyn LogStore>,
+        settings: &StoreSettings,
+        restored: u64,
+    ) -> Result<Peer, Error> {
         let descriptor = start.descriptor;
         let conf_state = descriptor.as_ref().map(|descriptor| descriptor.conf_state()).unwrap_or_default();
         let hard_state = hard_state(log.as_ref(), start.range, start.applied, start.begin)?;
@@ -117,6 +125,7 @@ impl Peer {
             images: BTreeMap::new(),
             incoming: None,
             conf_index: 0,
+            grants: Grants::new(start.range, restored, settings),
             waiting: VecDeque::new(),
             confirms: Confirms::default(),
             seed: settings.seed ^ start.range.0.rotate_left(32) ^ start.replica.0,
@@ -174,7 +183,9 @@ impl Peer {
             self.resign();
             let start = raft_last(&self.node);
             self.lead = leads.map(|term| Lead { term, start });
+            leads.into_iter().for_each(|term| self.grants.begin(term));
         }
+        self.watch_members();
         let timeout = self.timeout();
         self.node.raft.set_randomized_election_timeout(timeout);
     }
@@ -189,6 +200,7 @@ impl Peer {
     /// Answers everything that waits for leadership.
     pub(super) fn resign(&mut self) {
         self.lead = None;
+        self.grants.end();
         self.images.clear();
         for (_, waiting) in self.waiting.drain(..) {
             waiting.ambiguous();
@@ -217,6 +229,9 @@ impl Peer {
         }
         if something {
             self.observe();
+        }
+        if self.lead.is_some() {
+            self.tick_lease();
         }
         something
     }
@@ -251,11 +266,17 @@ impl Peer {
         if data.len() > MAX_COMMAND_BYTES {
             return answer(reply, Outcome::TooLarge);
         }
-        if command.admin.is_some() {
+        let splits = command.admin.is_some();
+        if splits {
             self.node.skip_bcast_commit(false);
         }
         match self.node.propose(Vec::new(), data) {
-            Ok(()) => self.wait(Waiting::Command(command, reply)),
+            Ok(()) => {
+                if splits {
+                    self.splits();
+                }
+                self.wait(Waiting::Command(command, reply));
+            }
             Err(error) => {
                 tracing::debug!(range = %self.range, %error, "proposal refused");
                 answer(reply, Outcome::NotLeader { leader: None });
@@ -286,6 +307,7 @@ impl Peer {
         self.confirms.next += 1;
         let queued = std::mem::take(&mut self.confirms.queued);
         self.confirms.rounds.push_back((round, queued));
+        self.ask_for_bound();
         self.node.read_index(round_to(Some(round)).to_vec());
     }
 

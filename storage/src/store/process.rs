@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 struct Pass {
     batch: LogBatch,
+    /// The greatest bound that a group has granted.
+    granted: u64,
     taken: Vec<Taken>,
 }
 
@@ -53,13 +55,16 @@ impl Store {
             self.collect(range, &mut pass)?;
         }
         self.flush(sink);
-        if !pass.batch.groups.is_empty() {
+        pass.batch.granted = self.raise_granted(pass.granted);
+        let granted = pass.batch.granted.unwrap_or(self.granted);
+        if !pass.batch.groups.is_empty() || granted > self.granted {
             match self.log.append(pass.batch, !planted("fsync-skipped")) {
                 Err(_) if planted("fsync-failure-ignored") => {}
                 appended => appended?,
             }
             sink.appended();
         }
+        self.granted = granted;
         pass.taken.into_iter().try_for_each(|taken| self.advance(taken))
     }
 
@@ -68,13 +73,14 @@ impl Store {
             return Ok(());
         };
         peer.begin_confirm();
+        pass.granted = pass.granted.max(peer.grants.granted());
         if !peer.node.has_ready() {
             return self.settle(range);
         }
         let mut ready = peer.node.ready();
         let mut messages = ready.take_messages();
         if peer.led == Some(peer.term()) {
-            post(&mut self.outbox, peer, std::mem::take(&mut messages));
+            post(&mut self.outbox, peer, std::mem::take(&mut messages), self.granted);
         }
         for state in ready.take_read_states() {
             peer.end_confirm(&state.request_ctx);
@@ -102,11 +108,12 @@ impl Store {
         let Some(peer) = self.peers.get_mut(&range) else {
             return Ok(());
         };
-        post(&mut self.outbox, peer, messages);
-        post(&mut self.outbox, peer, ready.take_persisted_messages());
+        let granted = self.granted;
+        post(&mut self.outbox, peer, messages, granted);
+        post(&mut self.outbox, peer, ready.take_persisted_messages(), granted);
         peer.node.mut_store().appended(entries);
         let mut light = peer.node.advance_append(ready);
-        post(&mut self.outbox, peer, light.take_messages());
+        post(&mut self.outbox, peer, light.take_messages(), granted);
         self.tasks.extend(peer.hand_over(light.take_committed_entries()));
         if peer.node.has_ready() {
             self.dirty.insert(range);
@@ -123,19 +130,21 @@ impl Store {
             return Err(error);
         }
         peer.led = peer.lead.map(|lead| lead.term);
+        peer.count_grants(self.granted);
         self.request_images(range);
         self.publish_role(range);
         Ok(())
     }
 }
 
-/// Sorts a group's messages by destination node.
-pub(super) fn post(outbox: &mut BTreeMap<NodeId, Vec<RaftMessage>>, peer: &Peer, messages: Vec<Message>) {
+/// Sorts a group's messages by destination node. Bounds that they acknowledge are durable up to `granted`.
+pub(super) fn post(outbox: &mut BTreeMap<NodeId, Vec<RaftMessage>>, peer: &Peer, messages: Vec<Message>, granted: u64) {
     for message in messages {
         let Some(node) = peer.addresses.get(&ReplicaId(message.to)) else {
             continue;
         };
-        if let Some(wire) = to_wire(peer.range, message) {
+        if let Some(mut wire) = to_wire(peer.range, message) {
+            peer.speak(wire.term, &mut wire.body, granted);
             outbox.entry(*node).or_default().push(wire);
         }
     }

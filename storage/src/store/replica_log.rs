@@ -248,7 +248,7 @@ mod tests {
 
     fn append(window: &mut ReplicaLog, entries: Vec<Entry>) {
         let group = GroupAppend { entries: entries.clone(), ..GroupAppend::new(RangeId(4)) };
-        window.log.append(LogBatch { groups: vec![group] }, true).unwrap();
+        window.log.append(LogBatch { groups: vec![group], ..LogBatch::default() }, true).unwrap();
         window.appended(entries);
     }
 

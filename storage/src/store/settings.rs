@@ -23,6 +23,8 @@ pub struct StoreSettings {
     pub follower_budget: u64,
     /// Events that wait in the channel before senders block.
     pub queue: usize,
+    /// Whether leaders ask for bounds, so that reads need no round; without it, every new ID costs one. Voters grant in any case.
+    pub leases: bool,
 }
 
 impl Default for StoreSettings {
@@ -38,6 +40,7 @@ impl Default for StoreSettings {
             keep_entries: 1024,
             follower_budget: 100_000,
             queue: 8192,
+            leases: true,
         }
     }
 }

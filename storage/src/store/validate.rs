@@ -11,7 +11,7 @@ use super::peer::{Peer, raft_last};
 use crate::range::MAX_COMMAND_BYTES;
 use crate::{NodeId, ReplicaId};
 
-/// Larger indexes and terms cannot arise: they would take centuries.
+/// Larger indexes, terms and bounds cannot arise: they would take centuries.
 pub(super) const MAX_NUMBER: u64 = 1 << 62;
 
 /// Why a message is dropped.
@@ -75,18 +75,19 @@ fn check(peer: &Peer, node: NodeId, message: &RaftMessage) -> Result<(), Reason>
         RaftBody::Vote { index, log_term, commit, commit_term, .. } => {
             bounded(&[*index, *log_term, *commit, *commit_term])
         }
-        RaftBody::VoteReply { commit, commit_term, .. } => bounded(&[*commit, *commit_term]),
+        RaftBody::VoteReply { commit, commit_term, granted, .. } => bounded(&[*commit, *commit_term, *granted]),
         RaftBody::Heartbeat { commit, .. } if *commit > last && peer.descriptor.is_some() => {
             Err("commit index beyond the log")
         }
-        RaftBody::Heartbeat { .. } | RaftBody::TimeoutNow | RaftBody::AskMembership { .. } => Ok(()),
-        RaftBody::HeartbeatReply { commit, .. } => bounded(&[*commit]),
+        RaftBody::Heartbeat { grant, .. } => bounded(&[*grant]),
+        RaftBody::HeartbeatReply { commit, granted, .. } => bounded(&[*commit, *granted]),
+        RaftBody::TimeoutNow | RaftBody::AskMembership { .. } => Ok(()),
         RaftBody::Gone { .. } => Err("not a Raft message"),
     }
 }
 
 fn bounded(numbers: &[u64]) -> Result<(), Reason> {
-    if numbers.iter().all(|number| *number < MAX_NUMBER) { Ok(()) } else { Err("impossible index") }
+    if numbers.iter().all(|number| *number < MAX_NUMBER) { Ok(()) } else { Err("impossible number") }
 }
 
 fn check_entries(index: u64, log_term: u64, term: u64, entries: &[RaftEntry]) -> Result<(), Reason> {

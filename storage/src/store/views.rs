@@ -5,6 +5,7 @@
 //!
 //! Invariant: the applier publishes before it wakes a proposer, so whoever got an answer finds its effects here.
 
+use super::Lease;
 use super::handle::{ReplicaView, Role};
 use crate::{Error, RangeDescriptor, RangeId};
 use parking_lot::RwLock;
@@ -17,6 +18,8 @@ use tokio::sync::Notify;
 pub struct Views {
     /// Held for one lookup or one assignment; no other lock is taken inside.
     map: RwLock<BTreeMap<RangeId, ReplicaView>>,
+    /// Of the replicas that lead. Held as `map` is.
+    leases: RwLock<BTreeMap<RangeId, Arc<Lease>>>,
     /// What stopped the store.
     failure: OnceLock<Error>,
     /// Wakes who waits for the failure.
@@ -32,6 +35,11 @@ impl Views {
     /// All views, by range id.
     pub fn all(&self) -> Vec<ReplicaView> {
         self.map.read().values().cloned().collect()
+    }
+
+    /// What is granted to this leadership, if it lasts.
+    pub fn lease(&self, range: RangeId, term: u64) -> Option<Arc<Lease>> {
+        self.leases.read().get(&range).filter(|lease| lease.term() == term).cloned()
     }
 
     /// What stopped the store, if it failed.
@@ -63,9 +71,15 @@ impl Views {
 
     pub(super) fn remove(&self, range: RangeId) {
         self.map.write().remove(&range);
+        self.leases.write().remove(&range);
     }
 
-    pub(super) fn set_role(&self, range: RangeId, term: u64, role: Role) {
+    /// Publishes a role; first of all, if it is a leader's, what it is granted.
+    pub(super) fn set_role(&self, range: RangeId, term: u64, role: Role, lease: Option<Arc<Lease>>) {
+        match lease {
+            Some(lease) => self.leases.write().insert(range, lease),
+            None => self.leases.write().remove(&range),
+        };
         if let Some(view) = self.map.write().get_mut(&range) {
             view.term = term;
             view.role = role;

@@ -125,6 +125,12 @@ impl Disk {
         state.ok().flatten().map_or(0, |state| state.term)
     }
 
+    /// The greatest bound of reads that a crash would leave acknowledged.
+    #[must_use]
+    pub fn durable_granted(&self) -> u64 {
+        self.shared.lock().durable.granted().unwrap_or(0)
+    }
+
     /// The state on this disk, for checkers.
     #[must_use]
     pub fn state(&self) -> Arc<MemoryEngine> {
@@ -285,6 +291,10 @@ impl LogStore for SimulatedLog {
 
     fn hard_state(&self, range: RangeId) -> Result<Option<quorate_storage::log::HardState>, Error> {
         self.log.hard_state(range)
+    }
+
+    fn granted(&self) -> Result<u64, Error> {
+        self.log.granted()
     }
 
     fn groups(&self) -> Result<Vec<RangeId>, Error> {

@@ -194,6 +194,10 @@ impl Ids for OracleClient {
     async fn commit_ids(&self, above: TxnId) -> Option<CommitIds> {
         self.commit_id(above).await.ok()
     }
+
+    async fn advance_to(&self, above: TxnId) -> bool {
+        OracleClient::advance_to(self, above).await.is_ok()
+    }
 }
 
 /// Gives every waiting caller its share; one that has gone leaves its ID unused.

@@ -1,4 +1,5 @@
-//! Rounds that confirm the leadership, one at a time, shared by all reads that wait.
+//! Whether a read may be promised: under the bound of the lease, or after a round that confirms the leadership. Rounds are
+//! held one at a time, shared by all reads that wait; each asks for the next bound too.
 
 use super::admit::Block;
 use super::service::{Halt, Participant};
@@ -31,7 +32,9 @@ impl Rounds {
 impl Participant {
     /// Waits until a promise at `at` is allowed.
     pub(super) async fn may_promise(self: &Arc<Self>, view: &ReplicaView, at: TxnId) -> Result<(), Halt> {
-        if at.0 <= self.confirmed.load(Ordering::Acquire)
+        self.lease.saw(at.0);
+        if at.0 <= self.lease.bound()
+            || at.0 <= self.confirmed.load(Ordering::Acquire)
             || is_only_voter(view, self.node)
             || planted("read-unconfirmed")
         {

@@ -41,7 +41,14 @@ impl Participant {
         let skipped = BTreeSet::new();
         let reading = Reading { attempt: meta.attempt, reads, at, settled: at, skipped: &skipped };
         self.may_promise(view, at).await?;
-        self.admit(view, meta.attempt, |state| state.admit_read(&reading)).await?;
+        let passes = planted("lease-kept-over-split") && at.0 <= self.lease.bound();
+        self.admit(view, meta.attempt, |state| {
+            let frozen = passes && std::mem::take(&mut state.frozen);
+            let admitted = state.admit_read(&reading);
+            state.frozen |= frozen;
+            admitted
+        })
+        .await?;
         let (results, _) = self.evaluate_reads(reads, at).map_err(|error| self.failed(error))?;
         self.still_whole(at)?;
         self.current(view.descriptor.generation)?;

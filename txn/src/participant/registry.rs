@@ -8,7 +8,6 @@ use crate::inspect::Inspection;
 use crate::{Compare, TxnId};
 use parking_lot::{Mutex, RwLock};
 use quorate_net::runtime::Runtime;
-use quorate_storage::store::ReplicaView;
 use quorate_storage::{DIRECTORY_RANGE, Engine, Keyspace, NodeId, ORACLE_RANGE, RangeId, Role, Span, StoreHandle};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,16 +67,18 @@ impl Participants {
             return;
         }
         let view = self.parts.store.view(range).filter(|view| view.role == Role::Leader);
+        // If the term has ended meanwhile, there will be another notice.
+        let lease = view.and_then(|view| self.parts.store.lease(range, view.term));
         let mut map = self.map.write();
         let term = map.get(&range).map(|participant| participant.term());
-        if term == view.as_ref().map(|view| view.term) {
+        if term == lease.as_ref().map(|lease| lease.term()) {
             return;
         }
         if let Some(old) = map.remove(&range) {
             old.step_down();
         }
-        if let Some(ReplicaView { term, .. }) = view {
-            let participant = Arc::new(Participant::new(self.parts.clone(), range, term));
+        if let Some(lease) = lease {
+            let participant = Arc::new(Participant::new(self.parts.clone(), range, lease));
             self.parts.runtime.spawn(participant.clone().start());
             map.insert(range, participant);
         }

@@ -13,7 +13,7 @@ use crate::{Attempt, TxnId};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use quorate_net::runtime::Runtime;
-use quorate_storage::store::ReplicaView;
+use quorate_storage::store::{Lease, ReplicaView};
 use quorate_storage::{Engine, Error, NodeId, RangeId, Role, StoreHandle};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -45,6 +45,9 @@ pub trait Ids: Send + Sync {
     async fn newest_id(&self) -> Option<TxnId>;
     /// A commit ID above `above`, which was handed out; `None` if the oracle cannot be reached now.
     async fn commit_ids(&self, above: TxnId) -> Option<CommitIds>;
+
+    /// Makes every ID handed out later larger than `above`; `false` if the oracle cannot be reached now.
+    async fn advance_to(&self, above: TxnId) -> bool;
 }
 
 /// What participants need of the rest of the node. Weak, because the rest holds the participants.
@@ -89,6 +92,8 @@ pub struct Participant {
     /// That of the node.
     pub(super) convoy: Arc<Convoy>,
     pub(super) seams: Arc<Seams>,
+    /// What a quorum has granted to this leadership.
+    pub(super) lease: Arc<Lease>,
     /// Greatest ID known to be handed out when a round started that confirmed this leadership.
     pub(super) confirmed: AtomicU64,
     /// Versions that only reads below this ID see may be gone from the engine.
@@ -100,18 +105,19 @@ pub struct Participant {
 }
 
 impl Participant {
-    pub(super) fn new(parts: Parts, range: RangeId, term: u64) -> Participant {
+    pub(super) fn new(parts: Parts, range: RangeId, lease: Arc<Lease>) -> Participant {
         let Parts { node, engine, store, runtime, gateways, convoy, seams } = parts;
         Participant {
             node,
             range,
-            term,
+            term: lease.term(),
             engine,
             store,
             runtime,
             gateways,
             convoy,
             seams,
+            lease,
             confirmed: AtomicU64::new(0),
             collected: AtomicU64::new(0),
             ready: AtomicBool::new(false),

@@ -1,4 +1,8 @@
 //! The beginning of a leadership: floor, index of intents, ready.
+//!
+//! The floor is above all that earlier leaders may have promised: a fresh ID, what the log says, and what the voters of this
+//! leader granted to others. The last may lie ahead of the IDs that are handed out. Then the oracle skips to it first, or
+//! writers would be refused until the IDs get there, and what is at the floor would not be an ID that was handed out.
 
 use super::propose::{Applied, Entry};
 use super::service::{Halt, Participant};
@@ -49,11 +53,17 @@ impl Participant {
             return Ok(false);
         };
         self.current(view.descriptor.generation)?;
-        let floor = fresh.max(self.stored_floor(FLOOR).map_err(|error| self.failed(error))?);
-        self.state.lock().saw(fresh);
+        let stored = self.stored_floor(FLOOR).map_err(|error| self.failed(error))?;
+        let voted = if planted("grant-ignored") { 0 } else { self.lease.voted() };
+        let floor = fresh.max(stored).max(TxnId(voted));
+        if floor > fresh && !ids.advance_to(floor).await {
+            return Ok(false);
+        }
+        self.state.lock().saw(floor);
         if let Applied::Guard(_) = self.propose_floor(view.descriptor.generation, floor).await? {
             return Ok(false);
         }
+        self.lease.keep_floor();
         let mut holders = self.stored_holders(&view.descriptor.span).map_err(|error| self.failed(error))?;
         holders.extend(self.stored_arbiters(&view.descriptor.span).map_err(|error| self.failed(error))?);
         let floors = self.stored_floors().map_err(|error| self.failed(error))?;

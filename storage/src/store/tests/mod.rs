@@ -6,6 +6,7 @@ mod disk;
 mod groups;
 mod hostile;
 mod images;
+mod leases;
 mod members;
 mod threads;
 mod world;

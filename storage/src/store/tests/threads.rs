@@ -81,6 +81,10 @@ impl LogStore for FailingLog {
         self.log.hard_state(range)
     }
 
+    fn granted(&self) -> Result<u64, Error> {
+        self.log.granted()
+    }
+
     fn groups(&self) -> Result<Vec<RangeId>, Error> {
         self.log.groups()
     }

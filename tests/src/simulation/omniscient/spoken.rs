@@ -3,6 +3,7 @@
 //! ```text
 //!   AppendReply{index}         the entry is durable on the sender's disk, or applied by an image
 //!   VoteReply (granted)        the term is durable on the sender's disk
+//!   HeartbeatReply{granted}    the bound is durable on the sender's disk
 //!   Append, Heartbeat{commit}  the entry is durable on a quorum of the voters
 //!   anything of a replica      the sender has not removed that replica
 //!   an oracle's answer         its commit IDs were never given out before
@@ -102,6 +103,9 @@ impl State {
             RaftBody::VoteReply { pre: false, reject: false, .. } if !self.has_term(from, range, term) => {
                 self.found(format!("n{from} votes in term {term} of {range}, which is not durable there"));
             }
+            RaftBody::HeartbeatReply { granted, .. } if granted > self.granted(from) => {
+                self.found(format!("n{from} acknowledges the bound {granted} of {range}, which is not durable there"));
+            }
             RaftBody::Append { commit, .. } | RaftBody::Heartbeat { commit, .. } => {
                 self.committed(omniscient, from, range, commit);
             }
@@ -118,6 +122,11 @@ impl State {
         index <= FIRST_INDEX
             || self.disk(node).is_some_and(|disk| disk.durable_last(range) >= index)
             || omniscient.applied(node, range) >= index
+    }
+
+    /// The greatest bound of reads that a node would still take itself to have granted after a crash.
+    fn granted(&self, node: u64) -> u64 {
+        self.disk(node).map_or(0, Disk::durable_granted)
     }
 
     fn has_term(&self, node: u64, range: RangeId, term: u64) -> bool {
@@ -217,7 +226,10 @@ mod tests {
         for disk in &disks[..2] {
             let entries = vec![Entry { index: FIRST_INDEX + 1, term: 6, ..Entry::default() }];
             let hard_state = Some(HardState { term: 6, ..HardState::default() });
-            let batch = LogBatch { groups: vec![GroupAppend { entries, hard_state, ..GroupAppend::new(RANGE) }] };
+            let batch = LogBatch {
+                groups: vec![GroupAppend { entries, hard_state, ..GroupAppend::new(RANGE) }],
+                ..LogBatch::default()
+            };
             disk.log().append(batch, true).unwrap();
         }
         disks[0].settle();
@@ -241,7 +253,7 @@ mod tests {
     fn acknowledged_is_durable() {
         let (spoken, disks) = cluster();
         let acknowledge = |index| RaftBody::AppendReply { index, commit: 0, reject: None };
-        let vote = || RaftBody::VoteReply { pre: false, reject: false, commit: 0, commit_term: 0 };
+        let vote = || RaftBody::VoteReply { pre: false, reject: false, commit: 0, commit_term: 0, granted: 0 };
         let none = Vec::<String>::new();
         assert_eq!(say(&spoken, 1, acknowledge(11)), none);
         assert_eq!(say(&spoken, 1, vote()), none);
@@ -253,12 +265,19 @@ mod tests {
         assert_eq!(say(&spoken, 2, refuses), none);
         disks[1].settle();
         assert_eq!(say(&spoken, 2, acknowledge(11)), none);
+
+        let grant = |granted| RaftBody::HeartbeatReply { commit: 0, round: None, granted };
+        disks[1].log().append(LogBatch { granted: Some(70), ..LogBatch::default() }, true).unwrap();
+        finds(&say(&spoken, 2, grant(70)), "n2 acknowledges the bound 70");
+        disks[1].settle();
+        assert_eq!(say(&spoken, 2, grant(70)), none);
+        finds(&say(&spoken, 2, grant(71)), "n2 acknowledges the bound 71");
     }
 
     #[test]
     fn committed_is_durable_on_a_quorum() {
         let (spoken, disks) = cluster();
-        let beat = |commit| RaftBody::Heartbeat { commit, round: None };
+        let beat = |commit| RaftBody::Heartbeat { commit, round: None, grant: 0 };
         finds(&say(&spoken, 1, beat(11)), "durable on 1 of 3 voters");
         disks[1].settle();
         assert_eq!(say(&spoken, 1, beat(11)), Vec::<String>::new());

@@ -45,6 +45,11 @@ impl Ids for Seam {
         let commit_id = TxnId(self.next.fetch_add(1, Ordering::SeqCst) + 1);
         Some(CommitIds { commit_id, catalog_id: TxnId(self.catalog_id.load(Ordering::SeqCst)) })
     }
+
+    async fn advance_to(&self, above: TxnId) -> bool {
+        self.next.fetch_max(above.0, Ordering::SeqCst);
+        true
+    }
 }
 
 #[async_trait]
