@@ -78,7 +78,7 @@ impl Participant {
         Ok(Floors { history: self.stored_floor(HISTORY_FLOOR)?, attempts: self.stored_floor(ATTEMPT_FLOOR)? })
     }
 
-    fn stored_floor(&self, suffix: &[u8]) -> Result<TxnId, Error> {
+    pub(super) fn stored_floor(&self, suffix: &[u8]) -> Result<TxnId, Error> {
         let stored = self.engine.get(Keyspace::Local, &keys::local_key(self.range, suffix))?;
         let bytes = stored.as_deref().and_then(<[u8]>::first_chunk::<8>);
         Ok(TxnId(bytes.map_or(0, |bytes| u64::from_be_bytes(*bytes))))

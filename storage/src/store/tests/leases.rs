@@ -118,11 +118,10 @@ fn leases_can_be_left_out() {
 }
 
 #[test]
-fn the_votes_tell_of_the_bound_and_a_deposed_leader_keeps_it() {
-    let (world, old, new) = handed_over(false);
+fn the_votes_tell_of_the_bound() {
+    let (_world, old, new) = handed_over(false);
     assert!(new.term() > old.term());
     assert_eq!(new.voted(), 1_064, "its own bound was never asked for");
-    drop(world);
 }
 
 #[test]

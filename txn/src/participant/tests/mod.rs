@@ -2,6 +2,7 @@
 
 mod collect;
 mod fast;
+mod leases;
 mod locks;
 mod one;
 mod phases;

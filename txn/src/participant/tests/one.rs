@@ -111,7 +111,7 @@ async fn a_split_hands_its_right_half_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_is_cut_off_answers_what_is_confirmed_and_nothing_newer() {
-    let world = World::new(3).await;
+    let world = World::by_rounds(3).await;
     world.put(LEFT, 0x20, "a").await;
     let old = world.leader(LEFT).await;
     let reader = world.begin(1);

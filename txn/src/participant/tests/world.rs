@@ -76,18 +76,30 @@ pub struct World {
     pub runtime: Runtime,
     /// Nodes that hear and say nothing.
     pub cut: Arc<Mutex<BTreeSet<NodeId>>>,
+    /// How many Raft messages left.
+    pub sent: Arc<AtomicU64>,
 }
 
 impl World {
     /// `count` nodes that all hold both ranges; node 1 leads if it is alone.
     pub async fn new(count: u64) -> World {
+        World::form(count, true).await
+    }
+
+    /// The same without leases: every new ID that is read costs a round.
+    pub async fn by_rounds(count: u64) -> World {
+        World::form(count, false).await
+    }
+
+    async fn form(count: u64, leases: bool) -> World {
         let runtime = Runtime::seeded(1);
         let seam = Arc::new(Seam::default());
         let cut = Arc::new(Mutex::new(BTreeSet::new()));
+        let sent = Arc::new(AtomicU64::new(0));
         let mut nodes = Vec::new();
         let mut stores = BTreeMap::new();
         for id in 1..=count {
-            let (node, opened) = open(NodeId(id), count, &runtime);
+            let (node, opened) = open(NodeId(id), count, leases, &runtime);
             let resolver: Arc<dyn Resolver> = seam.clone();
             let ids: Arc<dyn Ids> = seam.clone();
             node.participants.connect(Arc::downgrade(&resolver), Arc::downgrade(&ids));
@@ -95,8 +107,8 @@ impl World {
             nodes.push(node);
         }
         seam.next.store(10, Ordering::SeqCst);
-        tokio::spawn(drive(stores, cut.clone()));
-        let world = World { nodes, seam, runtime, cut };
+        tokio::spawn(drive(stores, cut.clone(), sent.clone()));
+        let world = World { nodes, seam, runtime, cut, sent };
         for range in [LEFT, RIGHT] {
             world.leader(range).await;
         }
@@ -230,9 +242,9 @@ fn descriptor(id: RangeId, start: u8, end: u8, nodes: u64) -> RangeDescriptor {
     }
 }
 
-fn open(id: NodeId, nodes: u64, runtime: &Runtime) -> (Node, Opened) {
+fn open(id: NodeId, nodes: u64, leases: bool, runtime: &Runtime) -> (Node, Opened) {
     let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
-    let settings = StoreSettings { seed: 7, heartbeat_ticks: 1, election_ticks: 4, ..StoreSettings::default() };
+    let settings = StoreSettings { seed: 7, heartbeat_ticks: 1, election_ticks: 4, leases, ..StoreSettings::default() };
     let mut opened = Store::open(id, engine.clone(), Arc::new(MemoryLog::new()), settings).unwrap();
     opened.store.bootstrap(&[descriptor(LEFT, 0x10, 0x80, nodes), descriptor(RIGHT, 0x80, 0xff, nodes)]).unwrap();
     let store = opened.handle.clone();
@@ -241,7 +253,11 @@ fn open(id: NodeId, nodes: u64, runtime: &Runtime) -> (Node, Opened) {
 }
 
 /// Drives all stores for ever: a round every millisecond, a tick every ten.
-async fn drive(mut stores: BTreeMap<NodeId, (Opened, Arc<Participants>)>, cut: Arc<Mutex<BTreeSet<NodeId>>>) {
+async fn drive(
+    mut stores: BTreeMap<NodeId, (Opened, Arc<Participants>)>,
+    cut: Arc<Mutex<BTreeSet<NodeId>>>,
+    count: Arc<AtomicU64>,
+) {
     for (_, participants) in stores.values() {
         let participants = participants.clone();
         tokio::spawn(async move { participants.run().await });
@@ -260,6 +276,7 @@ async fn drive(mut stores: BTreeMap<NodeId, (Opened, Arc<Participants>)>, cut: A
             events.extend(own.into_iter().map(|(_, event)| event));
             let effects = driver::step(&mut opened.store, &mut opened.applier, events).unwrap();
             for (to, messages) in effects.messages {
+                count.fetch_add(1, Ordering::SeqCst);
                 if !cut.lock().contains(id) && !cut.lock().contains(&to) {
                     sent.push((to, Event::Messages { from: *id, messages }));
                 }
