@@ -65,8 +65,7 @@ pub trait LogStore: Send + Sync + std::fmt::Debug + 'static {
     /// The hard state last appended.
     fn hard_state(&self, range: RangeId) -> Result<Option<HardState>, Error>;
 
-    /// The greatest bound of reads that any replica of this store may acknowledge (see the chapter of `store::lease`); 0 if
-    /// none was appended.
+    /// The greatest bound of reads that any group of this store may have acknowledged; 0 if none was appended.
     fn granted(&self) -> Result<u64, Error>;
 
     /// Every group with anything in the log.

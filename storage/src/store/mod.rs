@@ -21,7 +21,7 @@
 //! proposals are appended by a leader only (its followers would forward them); messages are checked before they are
 //! stepped (it panics on nonsense).
 //!
-//! A leader that is read asks its voters for a bound of IDs up to which it may promise reads without a round (`lease`).
+//! A leader that is read asks its voters for a bound of IDs, up to which it may promise reads without a round ([`Lease`]).
 //!
 //! Invariant: the store opens no socket, reads no clock and starts no thread.
 //! Invariant: a proposal is answered once, after its effect is in the engine and in the views, and is never proposed

@@ -23,7 +23,7 @@ pub struct StoreSettings {
     pub follower_budget: u64,
     /// Events that wait in the channel before senders block.
     pub queue: usize,
-    /// Whether leaders ask for bounds, so that reads need no round; without it, every new ID costs one. Voters grant in any case.
+    /// Whether leaders ask for bounds of reads; if not, every new ID that is read costs a round. Voters grant in any case.
     pub leases: bool,
 }
 

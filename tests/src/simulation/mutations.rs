@@ -294,4 +294,37 @@ pub const MUTATIONS: &[Mutation] = &[
         kinds: &Kind::ALL,
         within: Some(2_000),
     },
+    Mutation {
+        name: "grant-ignored",
+        what: "a new leader does not ask what its voters granted to others",
+        workload: "counter",
+        seed: None,
+        kinds: &Kind::ALL,
+        within: None,
+    },
+    Mutation {
+        name: "grant-unpersisted",
+        what: "a voter that was restarted has forgotten what it granted",
+        workload: "counter",
+        seed: None,
+        kinds: &Kind::ALL,
+        within: None,
+    },
+    Mutation {
+        name: "lease-kept-over-split",
+        what: "a leader reads under its bound while a split is under way",
+        workload: "skew",
+        seed: None,
+        kinds: &Kind::ALL,
+        within: None,
+    },
+    // No fault changes the members of a range: the model of leases finds it.
+    Mutation {
+        name: "lease-kept-over-change",
+        what: "a leader reads under its bound while the members change",
+        workload: "counter",
+        seed: None,
+        kinds: &Kind::ALL,
+        within: None,
+    },
 ];

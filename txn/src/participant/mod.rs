@@ -16,7 +16,8 @@
 //! greatest ID known to be handed out when a round started that confirmed this leadership. Every leader elected after that
 //! takes as its floor the greatest of what its voters granted, what its log holds, and an oracle ID drawn after its own
 //! first entry, which is above `confirmed`; so it refuses whatever would break the promise. Otherwise the read joins the
-//! next round, which asks for a bound ahead of it as well. A range with one voter needs neither: nobody else can be elected.
+//! next round, which asks for a bound ahead of it as well. A range with one voter needs neither: nobody else can be
+//! elected.
 //!
 //! Whether a promise is allowed is asked before it enters the read cache. Nothing is lost by that order: later leaders
 //! refuse by their floor, and writes of this one are held against the cache under the mutex that the promise enters it

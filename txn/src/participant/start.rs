@@ -1,8 +1,8 @@
 //! The beginning of a leadership: floor, index of intents, ready.
 //!
-//! The floor is above all that earlier leaders may have promised: a fresh ID, what the log says, and what the voters of this
-//! leader granted to others. The last may lie ahead of the IDs that are handed out. Then the oracle skips to it first, or
-//! writers would be refused until the IDs get there, and what is at the floor would not be an ID that was handed out.
+//! The floor is above all that earlier leaders may have promised: a fresh ID, what the log says, and what the voters of
+//! this leader granted to others. The last may lie ahead of the IDs that are handed out. Then the oracle skips to it
+//! first: writers would be refused until the IDs get there, and nothing may count as handed out that is not.
 
 use super::propose::{Applied, Entry};
 use super::service::{Halt, Participant};
