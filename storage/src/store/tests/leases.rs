@@ -4,8 +4,9 @@ use super::world::*;
 use crate::log::LogStore;
 use crate::range::{Admin, ChangeRefusal, MemberChange, ReplicaChange};
 use crate::store::event::{ChangeOutcome, Event};
-use crate::store::{Lease, Role, StoreSettings};
-use crate::{Command, NodeId, Outcome, RangeId};
+use crate::store::lease::Said;
+use crate::store::{Lease, RaftBody, Role, StoreSettings};
+use crate::{Command, NodeId, Outcome, RangeId, ReplicaDescriptor, ReplicaId, ReplicaRole};
 use std::sync::Arc;
 use tokio::sync::oneshot::channel;
 
@@ -26,6 +27,19 @@ fn read(world: &mut World, leader: NodeId, lease: &Lease, id: u64) {
 fn others(world: &World, leader: NodeId) -> [NodeId; 2] {
     let others: Vec<NodeId> = world.nodes.keys().copied().filter(|id| *id != leader).collect();
     others.try_into().unwrap()
+}
+
+/// The greatest bound that heartbeats under way ask for.
+fn asked(world: &World) -> u64 {
+    let raft = world.queue.iter().filter_map(|(_, _, parcel)| match parcel {
+        Parcel::Raft(messages) => Some(messages),
+        Parcel::Image(_) => None,
+    });
+    let grants = raft.flatten().filter_map(|message| match message.body {
+        RaftBody::Heartbeat { grant, .. } => Some(grant),
+        _ => None,
+    });
+    grants.max().unwrap()
 }
 
 /// Messages are delivered, but `lagging` applies nothing.
@@ -180,6 +194,7 @@ fn a_change_of_members_takes_the_bound_away_until_its_leader_has_applied_it() {
     assert_eq!(lease.bound(), 0);
     run_without_applying(&mut world, leader);
     read(&mut world, leader, &lease, 1_001);
+    assert_eq!(asked(&world), 0);
     run_without_applying(&mut world, leader);
     assert_eq!(lease.bound(), 0);
     world.settle();
@@ -188,4 +203,65 @@ fn a_change_of_members_takes_the_bound_away_until_its_leader_has_applied_it() {
     read(&mut world, leader, &lease, 1_002);
     world.settle();
     assert_eq!(lease.bound(), 1_066);
+}
+
+#[test]
+fn nothing_counts_that_is_not_durable_or_of_another_term() {
+    let mut world = World::new(3, &[1, 2, 3], settings());
+    let (leader, lease) = lease(&mut world);
+    let [one, other] = others(&world, leader);
+    let term = lease.term();
+    let voter = world.node(one.0).store.peers.get_mut(&R).unwrap();
+    voter.after_step(term - 1, &Said::Grant(900));
+    let mut said = |term: u64, granted: u64, durable: u64| {
+        voter.after_step(term, &Said::Grant(granted));
+        let mut replies = [term, term - 1].map(|of| {
+            let mut reply = RaftBody::HeartbeatReply { commit: 0, round: None, granted: 0 };
+            voter.speak(of, &mut reply, durable);
+            reply
+        });
+        replies.sort_by_key(|reply| format!("{reply:?}"));
+        replies
+    };
+    let reply = |granted| RaftBody::HeartbeatReply { commit: 0, round: None, granted };
+    assert_eq!(said(term, 0, 5_000), [reply(0), reply(0)], "granted to an earlier term");
+    assert_eq!(said(term, 1_000, 400), [reply(0), reply(400)], "durable up to there; an earlier term is told nothing");
+
+    lease.saw(1_000);
+    let peer = world.node(leader.0).store.peers.get_mut(&R).unwrap();
+    peer.ask_for_bound();
+    peer.after_step(term - 1, &Said::Granted(ReplicaId(other.0), 2_000));
+    peer.count_grants(5_000);
+    assert_eq!(lease.bound(), 0, "an answer of an earlier term");
+    peer.after_step(term, &Said::Granted(ReplicaId(other.0), 2_000));
+    peer.count_grants(500);
+    assert_eq!(lease.bound(), 500, "its own grant is not durable");
+    peer.count_grants(5_000);
+    assert_eq!(lease.bound(), 1_064, "never more than it asked for");
+}
+
+#[test]
+fn a_joint_membership_needs_both_majorities() {
+    let mut world = World::new(3, &[1, 2, 3], settings());
+    let (leader, lease) = lease(&mut world);
+    let [stays, goes] = others(&world, leader);
+    let peer = world.node(leader.0).store.peers.get_mut(&R).unwrap();
+    let mut joint = peer.descriptor.as_ref().unwrap().as_ref().clone();
+    for member in joint.replicas.iter_mut().filter(|member| member.node == goes) {
+        member.role = ReplicaRole::Outgoing;
+    }
+    let comes = ReplicaDescriptor { node: NodeId(4), replica: ReplicaId(4), role: ReplicaRole::Incoming };
+    joint.replicas.push(comes);
+    peer.set_descriptor(Arc::new(joint));
+    lease.saw(1_000);
+    peer.ask_for_bound();
+    peer.after_step(lease.term(), &Said::Granted(ReplicaId(4), 1_064));
+    peer.count_grants(5_000);
+    assert_eq!(lease.bound(), 0, "a majority of the new voters only");
+    peer.after_step(lease.term(), &Said::Granted(ReplicaId(goes.0), 900));
+    peer.count_grants(5_000);
+    assert_eq!(lease.bound(), 900);
+    peer.after_step(lease.term(), &Said::Granted(ReplicaId(stays.0), 1_064));
+    peer.count_grants(5_000);
+    assert_eq!(lease.bound(), 1_064);
 }
