@@ -24,7 +24,7 @@ async fn close(world: &World, key: u8, aborted: Attempt) -> Reply {
     world.ask(LEFT, Request::CloseToken { record: first(key), aborted }).await
 }
 
-/// The same with another place, in each request that prepares.
+/// Each request that prepares it.
 fn requests(prepare: &Prepare) -> [Request; 4] {
     let fast = Prepare { acceptors: Vec::new(), ..prepare.clone() };
     let phases = Prepare { commit_id: TxnId(0), ..prepare.clone() };
@@ -74,14 +74,15 @@ async fn every_prepare_of_a_later_attempt_shows_that_it_is_the_newest() {
 #[tokio::test(start_paused = true)]
 async fn a_late_copy_of_an_older_attempt_moves_nothing_back() {
     let world = World::new(1).await;
-    let (older, newer) = (attempt(&world, 2, 0x20), attempt(&world, 3, 0x20));
+    let older = [2, 3, 4, 5].map(|counter| attempt(&world, counter, 0x20));
+    let newer = attempt(&world, 6, 0x20);
     committed(world.ask(LEFT, Request::CommitOne(newer.clone())).await);
-    for late in requests(&older) {
-        assert_eq!(world.ask(LEFT, late).await, Reply::Aborted);
+    for (kind, older) in older.iter().enumerate() {
+        assert_eq!(world.ask(LEFT, requests(older)[kind].clone()).await, Reply::Aborted);
     }
     let newest = Reply::Token(Some(newer.meta.attempt));
     assert_eq!(close(&world, 0x20, first(0x20).attempt).await, newest);
-    assert_eq!(close(&world, 0x20, older.meta.attempt).await, newest);
+    assert_eq!(close(&world, 0x20, older[3].meta.attempt).await, newest);
     assert_eq!(committed(world.ask(LEFT, Request::CommitOne(newer.clone())).await), newer.commit_id, "a replay");
 }
 

