@@ -55,6 +55,7 @@ fn planted_bugs_are_found() {
     for mutation in MUTATIONS {
         let Some(seed) = mutation.seed else { continue };
         let mut plan = Plan::of(seed, mutation.workload, 5, 300, mutation.kinds);
+        plan.leases = mutation.has_leases();
         check(&plan);
         plan.mutation = mutation.name;
         assert!(

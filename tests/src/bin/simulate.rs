@@ -41,6 +41,9 @@ struct Arguments {
     /// One JSON object per line instead of text.
     #[arg(long)]
     jsonl: bool,
+    /// Without leases: every new ID that is read costs a round.
+    #[arg(long)]
+    rounds: bool,
     /// Tell the story of every run.
     #[arg(long)]
     trace: bool,
@@ -145,6 +148,7 @@ fn plans(arguments: &Arguments) -> Result<Vec<Plan>, String> {
         plan.think = Duration::from_millis(arguments.think);
         plan.tells = arguments.trace;
         plan.mutation = mutation.map_or("", |mutation| mutation.name);
+        plan.leases = !arguments.rounds && mutation.is_none_or(Mutation::has_leases);
         let mut number = 0;
         plan.faults.retain(|_| {
             number += 1;
@@ -285,9 +289,10 @@ fn shrink(plan: &Plan, arguments: &Arguments) {
     numbers.sort_unstable();
     let leave: Vec<String> = numbers.iter().map(ToString::to_string).collect();
     let leave = if leave.is_empty() { String::new() } else { format!(" --without {}", leave.join(",")) };
+    let rounds = if plan.leases { "" } else { " --rounds" };
     eprintln!(
         "see it again: cargo run --release -p quorate-tests --bin simulate -- --seeds {} --workload {} --faults {} \
-         --nodes {} --steps {} --think {}{leave} --trace",
+         --nodes {} --steps {} --think {}{leave}{rounds} --trace",
         plan.seed, plan.workload, arguments.faults, plan.nodes, plan.steps, arguments.think
     );
 }

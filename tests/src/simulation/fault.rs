@@ -100,8 +100,8 @@ impl Kind {
         kinds
     };
 
-    /// The kinds of the first plans, before nodes were killed at steps of a commit and before there was one-round commit
-    /// over several ranges: seeds that found something then find it with these.
+    /// The kinds of the first plans, before nodes were killed at steps of a commit, and before there were leases and
+    /// one-round commit over several ranges: seeds that found something then find it with these.
     pub const FIRST: [Kind; 19] = {
         let mut kinds = [Kind::Partition; 19];
         let (mut from, mut to) = (0, 0);

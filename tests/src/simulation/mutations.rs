@@ -20,6 +20,14 @@ pub struct Mutation {
     pub within: Option<u64>,
 }
 
+impl Mutation {
+    /// Whether reads are under leases where it is to be found. Most seeds were found before there were any.
+    #[must_use]
+    pub fn has_leases(&self) -> bool {
+        self.name.starts_with("grant-") || self.name.starts_with("lease-")
+    }
+}
+
 /// All of them.
 pub const MUTATIONS: &[Mutation] = &[
     Mutation {
@@ -298,10 +306,12 @@ pub const MUTATIONS: &[Mutation] = &[
         name: "grant-ignored",
         what: "a new leader does not ask what its voters granted to others",
         workload: "counter",
-        seed: None,
+        seed: Some(307),
         kinds: &Kind::ALL,
-        within: None,
+        within: Some(4_000),
     },
+    // Not in the first thousand seeds: the restart of a voter, an election that it decides and reads of the leader that was
+    // cut off must meet. The tests of the store find it.
     Mutation {
         name: "grant-unpersisted",
         what: "a voter that was restarted has forgotten what it granted",
@@ -310,6 +320,7 @@ pub const MUTATIONS: &[Mutation] = &[
         kinds: &Kind::ALL,
         within: None,
     },
+    // Not in the first hundreds: the leader must be deposed between the proposal of a split and its end. The model finds it.
     Mutation {
         name: "lease-kept-over-split",
         what: "a leader reads under its bound while a split is under way",
@@ -318,7 +329,7 @@ pub const MUTATIONS: &[Mutation] = &[
         kinds: &Kind::ALL,
         within: None,
     },
-    // No fault changes the members of a range: the model of leases finds it.
+    // No fault changes the members of a range. The model finds it, and the tests of the store.
     Mutation {
         name: "lease-kept-over-change",
         what: "a leader reads under its bound while the members change",

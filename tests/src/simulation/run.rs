@@ -46,6 +46,8 @@ pub struct Plan {
     pub protocols: &'static [&'static str],
     /// What goes wrong.
     pub faults: Vec<Fault>,
+    /// Whether reads are promised under leases; if not, each by a round.
+    pub leases: bool,
     /// Whether to keep a story.
     pub tells: bool,
     /// The bug that is planted; none if empty.
@@ -59,7 +61,8 @@ impl Plan {
         let faults = fault::plan(seed, kinds, FAULTS);
         let protocols: &[&str] = if kinds == Kind::FIRST { &["three_phase"] } else { &PROTOCOLS };
         let think = Duration::from_millis(300);
-        Plan { seed, workload, nodes, steps, think, protocols, faults, tells: false, mutation: "" }
+        let leases = kinds != Kind::FIRST;
+        Plan { seed, workload, nodes, steps, think, protocols, faults, leases, tells: false, mutation: "" }
     }
 }
 
@@ -96,7 +99,7 @@ pub fn run(plan: &Plan) -> std::io::Result<Report> {
 
 async fn drive(plan: &Plan) -> Report {
     let mut report = Report::default();
-    let world = match World::form(plan.seed, plan.nodes, plan.tells).await {
+    let world = match World::form(plan).await {
         Ok(world) => world,
         Err(why) => {
             report.violations.push(format!("the cluster did not form: {why}"));

@@ -10,6 +10,7 @@
 //! ```
 //! Everything random in a node follows from the seed, its id and the number of its life.
 
+use super::Plan;
 use super::disk::Disk;
 use super::network::Network;
 use super::omniscient::{Omniscient, Spoken};
@@ -57,8 +58,9 @@ struct Life {
 }
 
 /// Small enough that checkpoints, truncations and images happen within a short run.
-fn settings() -> StoreSettings {
+fn settings(leases: bool) -> StoreSettings {
     StoreSettings {
+        leases,
         heartbeat_ticks: 3,
         election_ticks: 10,
         checkpoint_bytes: 48 << 10,
@@ -69,17 +71,18 @@ fn settings() -> StoreSettings {
 }
 
 impl World {
-    /// A cluster of `nodes` nodes whose ranges are fully replicated.
+    /// The cluster of a plan, with all ranges fully replicated.
     ///
     /// # Errors
     /// The cluster did not form in time: a failure of its own.
-    pub async fn form(seed: u64, nodes: usize, tells: bool) -> Result<Arc<World>, String> {
+    pub async fn form(plan: &Plan) -> Result<Arc<World>, String> {
+        let Plan { seed, nodes, tells, .. } = *plan;
         let trace = Trace::new(tells);
         let omniscient = Arc::new(Omniscient::new(trace.clone()));
         let spoken = Arc::new(Spoken::new(omniscient.clone()));
         let world = Arc::new(World {
             seed,
-            settings: settings(),
+            settings: settings(plan.leases),
             network: Network::new(seed ^ 0x006e_6574, trace.clone(), spoken.clone()),
             trace,
             witnessed: Arc::new(Witnessed::default()),
