@@ -262,7 +262,8 @@ mod tests {
         let acceptors = choose_acceptors(&parts, Some(vec![3]));
         let decide = |replies: [Option<Register>; 3]| {
             let replies = acceptors.iter().cloned().zip(replies).filter_map(|(at, reply)| Some((at, reply?))).collect();
-            Survey { participants: &parts, acceptors: &acceptors, ballot: BALLOT, replies: &replies, word: None }.decide()
+            Survey { participants: &parts, acceptors: &acceptors, ballot: BALLOT, replies: &replies, word: None }
+                .decide()
         };
         assert_eq!(decide([is(Prepared), None, is(PreCommit)]), Decision::Propose(Value::Commit(TxnId(70))));
         assert_eq!(decide([is(Prepared), None, is(Prepared)]), Decision::Propose(Value::Abort));

@@ -53,9 +53,9 @@ HINT: No function matches the given name and argument types. You might need to a
 
 SELECT quorate.txn_status('x')
 ----
-ERROR 42883: function quorate.txn_status(unknown) does not exist
-POSITION: 8
-HINT: No function matches the given name and argument types. You might need to add explicit type casts.
+ERROR 22023: the argument of quorate.txn_status is not a token of a commit
+DETAIL: a token of a commit begins with "qt1-".
+HINT: The token is in the HINT of error 40003, or the parameter txn_token after SET txn_token = on.
 
 -- Locks and undecided transactions, by table and key.
 a:
@@ -69,7 +69,7 @@ b:
 SELECT table_name, key, mode, granted, waits_for, statement FROM quorate.locks
 ----
 table_name | key | mode | granted | waits_for | statement
-t | /t/t_pkey/7 | update | t | NULL | SELECT * FROM t WHERE id = 7 FOR UPDATE
+t | /t/t_pkey/7 | update | t | NULL | BEGIN; SELECT * FROM t WHERE id = 7 FOR UPDATE
 SELECT 1
 
 SELECT count(*) FROM quorate.in_doubt
