@@ -111,7 +111,7 @@ async fn an_answer_in_the_middle_of_a_commit_holds() {
     for (ranges, protocol) in WAYS {
         let begin = async |polls| writing(&world.clients[0], ranges, protocol, &format!("{protocol:?}{polls}")).await;
         let (committed, aborted) = asked_at_every_step(&world, begin).await;
-        assert!(committed + aborted >= 2, "{protocol:?}: {committed} committed, {aborted} aborted");
+        assert!(committed + aborted >= 1, "{protocol:?}: {committed} committed, {aborted} aborted");
     }
 }
 
