@@ -169,6 +169,8 @@ impl OracleClient {
                 ..Ask::default()
             };
             fan_out(batch, self.shared.caller.ask(&ask).await);
+            // Who was just answered often asks again at once: one round for all of them, not one for the first.
+            tokio::task::yield_now().await;
         }
     }
 }
