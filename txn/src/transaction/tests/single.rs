@@ -325,7 +325,8 @@ async fn old_versions_are_collected_but_not_under_an_open_transaction() {
     let client = &world.clients[0];
     let a = key(0, "a");
     world.write(&[(&a, "1")]).await;
-    client.retain(Some(std::time::Duration::from_secs(5)));
+    // Long enough for its gateway to tell of an open transaction: the least that a node accepts.
+    client.retain(Some(std::time::Duration::from_secs(20)));
     let running = client.clone();
     let announcing = tokio::spawn(async move { running.run().await });
     let mut open = client.begin_as_of(world.begin().await.read_id()).await.unwrap();
