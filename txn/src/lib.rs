@@ -34,7 +34,7 @@ pub mod record;
 pub mod router;
 pub mod service;
 mod tasks;
-mod token;
+pub mod token;
 pub mod trace;
 pub mod transaction;
 
