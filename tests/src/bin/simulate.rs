@@ -173,8 +173,9 @@ fn mutation_named(name: &str) -> Result<&'static Mutation, String> {
 }
 
 fn workload_named(name: &str) -> Result<&'static str, String> {
-    let known = || workload::NAMES.join(", ");
-    let found = workload::NAMES.into_iter().find(|known| *known == name);
+    let all = || workload::NAMES.into_iter().chain(workload::APART);
+    let known = || all().collect::<Vec<_>>().join(", ");
+    let found = all().find(|known| *known == name);
     found.ok_or_else(|| format!("there is no workload \"{name}\"; there are: {}", known()))
 }
 
