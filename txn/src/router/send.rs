@@ -293,7 +293,7 @@ impl Router {
     /// Tells this node and those connected that this gateway lives, and what it needs of them.
     pub async fn announce(&self, alive: Alive) {
         let alive = if planted("late-locks") { Alive { locking: 0, ..alive } } else { alive };
-        self.participants.heard(alive);
+        self.participants.heard(alive.clone());
         let Some(transport) = &self.peers.transport else { return };
         let payload = Bytes::from(codec::encode(&alive));
         let connected = transport.reachable().into_iter().filter(|(_, connected)| *connected);

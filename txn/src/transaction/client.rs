@@ -68,11 +68,12 @@ pub(super) struct Shared {
 /// The attempts of this gateway that hold volatile locks, or may.
 ///
 /// A request for a lock that is delivered late or twice can lock for an attempt that is over, and nobody would ever unlock
-/// it. So ranges are told the floor now and then: an attempt below it holds nothing any more.
+/// it. So ranges are told now and then which attempts may hold something: another one of those that were there by then holds
+/// nothing any more, also while an older one goes on.
 #[derive(Default)]
 struct Locking {
     active: BTreeSet<u64>,
-    /// The floor last told; no attempt below it may begin to lock.
+    /// The attempts last told of are below it; none of the others among them may begin to lock.
     floor: u64,
     /// Whether anything was locked since.
     news: bool,
@@ -135,13 +136,14 @@ impl Client {
         let mut before = None;
         loop {
             self.router().runtime().sleep(ANNOUNCE).await;
-            let (locking, news) = self.locking_floor();
+            let (locking, active, news) = self.locking();
             let oldest = self.shared.open.oldest();
             if news || (oldest.is_some() && oldest == before) {
                 let alive = Alive {
                     gateway: self.shared.node,
                     incarnation: self.shared.incarnation,
                     locking,
+                    active,
                     oldest: oldest.map(|(birth, _)| birth),
                 };
                 self.router().announce(alive).await;
@@ -150,13 +152,14 @@ impl Client {
         }
     }
 
-    /// The attempts below it hold no locks, now and for ever; and whether anything was locked since the last call.
-    fn locking_floor(&self) -> (u64, bool) {
+    /// Attempts below the first hold no locks, now and for ever, but for the ones that follow; and whether anything was
+    /// locked since the last call.
+    fn locking(&self) -> (u64, Vec<u64>, bool) {
         let mut locking = self.shared.locking.lock();
-        let next = self.shared.attempts.load(Ordering::Relaxed);
-        locking.floor = locking.active.first().copied().unwrap_or(next);
-        let news = std::mem::take(&mut locking.news) || !locking.active.is_empty();
-        (locking.floor, news)
+        locking.floor = self.shared.attempts.load(Ordering::Relaxed);
+        let active: Vec<u64> = locking.active.iter().copied().collect();
+        let news = std::mem::take(&mut locking.news) || !active.is_empty();
+        (locking.floor, active, news)
     }
 
     /// `attempt` is about to ask for its first lock; the answer is the attempt that shall ask, a new one if that was told
@@ -211,8 +214,14 @@ impl Client {
     /// How the transaction of a token ended, for ever: what is undecided is ended by this call.
     ///
     /// # Errors
-    /// [`Error::Ambiguous`] when those that decide cannot be reached; ask again later.
+    /// [`Error::Ambiguous`] when those that decide cannot be reached; ask again later. [`Error::NotYet`] if it is no token of
+    /// this cluster.
     pub async fn status(&self, token: &CommitToken) -> Result<TxnStatus> {
+        let newest = self.oracle().read_id().await.map_err(|_| Error::Ambiguous)?.read_id;
+        if token.first.birth > newest {
+            // What would be written about it could not be collected before that ID is old.
+            return Err(Error::NotYet { read_id: token.first.birth, newest });
+        }
         self.coordinator().status(token).await
     }
 

@@ -1,10 +1,9 @@
 //! A coordinator that dies between two phases: how long its locks stay, and what becomes of the transaction, with every
 //! range in reach and with one that is not.
 
-use super::world::{World, key};
-use crate::api::{Base, Prepare, RecordKey, Reply, Request, Write};
-use crate::commit::choose_acceptors;
-use crate::{Ballot, CommitProtocol, TxnId};
+use super::world::{World, key, vote};
+use crate::api::{RecordKey, Reply, Request};
+use crate::{Ballot, CommitProtocol};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -24,23 +23,11 @@ async fn leave(world: &World, reached: Reached, name: &str) {
     let (client, txn) = (&world.clients[0], world.begin().await);
     let participants: Vec<Vec<u8>> = (0..3).map(|range| key(range, name)).collect();
     let commit_id = client.oracle().fresh_commit_id().await.unwrap().commit_id;
-    let fast = reached == Reached::Voted;
-    for part_key in &participants {
-        let prepare = Prepare {
-            meta: txn.meta(),
-            part_key: part_key.clone(),
-            commit_id: if fast { commit_id } else { TxnId(0) },
-            writes: vec![Write { key: part_key.clone(), value: Some(b"new".to_vec()), base: Base::Any }],
-            reads: Vec::new(),
-            participants: participants.clone(),
-            acceptors: if fast { Vec::new() } else { choose_acceptors(&participants, None) },
-            foreign_reads: false,
-            catalog_id: None,
-            token: None,
-            held: None,
-        };
-        let make = || if fast { Request::PrepareFast(prepare.clone()) } else { Request::CanCommit(prepare.clone()) };
-        assert!(matches!(client.router().send_to_key(part_key, make).await, Ok(Reply::Register(_))));
+    let fast = (reached == Reached::Voted).then_some(commit_id);
+    for (at, part_key) in participants.iter().enumerate() {
+        let request = vote(&txn, &participants, at, fast);
+        let voted = client.router().send_to_key(part_key, || request.clone()).await;
+        assert!(matches!(voted, Ok(Reply::Register(_))));
     }
     if reached == Reached::PreCommit {
         let commit_id = client.oracle().fresh_commit_id().await.unwrap().commit_id;

@@ -1,7 +1,6 @@
 //! Transactions that are held: they survive everybody, and are ended by their record alone.
 
-use super::recovery::abandon;
-use super::world::{World, key};
+use super::world::{World, key, poll_some};
 use crate::api::{Reply, Request};
 use crate::held::{Held, Stage};
 use crate::{Attempt, CommitProtocol, Error, Finish, Hold, RetryReason, Transaction, TxnOptions};
@@ -110,7 +109,7 @@ async fn who_prepares_may_die_at_any_step() {
     for polls in 1.. {
         let world = world(73, 3).await;
         let mut txn = writing(&world, 3, "new").await;
-        let finished = abandon(txn.hold(NAME, Vec::new()), polls).await;
+        let finished = poll_some(&mut std::pin::pin!(txn.hold(NAME, Vec::new())), polls).await;
         drop(txn);
         world.runtime.sleep(LONG).await;
         match record(&world).await {
@@ -140,7 +139,7 @@ async fn who_ends_it_may_die(seed: u64, commit: bool) -> usize {
     for polls in 1.. {
         let world = world(seed, 3).await;
         let attempt = prepared(&world, 3, "new").await;
-        let finished = abandon(world.clients[1].end_held(NAME, attempt, commit), polls).await;
+        let finished = poll_some(&mut std::pin::pin!(world.clients[1].end_held(NAME, attempt, commit)), polls).await;
         let is_decided = match record(&world).await.map(|held| held.stage) {
             Some(Stage::Prepared(_)) => false,
             Some(Stage::Committing(_)) => commit,

@@ -1,29 +1,10 @@
 //! A coordinator that dies after any number of steps leaves an outcome that is the same everywhere.
 
-use super::world::{World, key};
+use super::world::{World, key, poll_some};
 use crate::{CommitPath, CommitProtocol, Reason};
 use bytes::Bytes;
-use std::future::Future;
 use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
-
-/// Polls `future` at most `polls` times, then drops it.
-pub async fn abandon<F: Future>(future: F, mut polls: usize) -> Option<F::Output> {
-    let mut future = pin!(future);
-    std::future::poll_fn(|context| {
-        if polls == 0 {
-            return Poll::Ready(None);
-        }
-        polls -= 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if polls == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
 
 async fn dies_after(
     world: &World,
@@ -37,7 +18,7 @@ async fn dies_after(
     for key in keys {
         txn.put(key.clone(), value.clone().into_bytes());
     }
-    let finished = abandon(txn.commit(), polls).await;
+    let finished = poll_some(&mut pin!(txn.commit()), polls).await;
     drop(txn);
     if let Some(result) = &finished {
         let participants = keys.len();

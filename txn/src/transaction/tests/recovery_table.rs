@@ -6,10 +6,9 @@
 //! One letter for each of three participants, all of them acceptors, each a group on a node of its own. The columns: all can
 //! be reached, the last one cannot, only the first one can.
 
-use super::world::{World, key};
-use crate::api::{Base, Prepare, RecordKey, RegisterState, Reply, Request, Write};
-use crate::commit::choose_acceptors;
-use crate::{Attempt, Ballot, TxnId};
+use super::world::{World, key, vote};
+use crate::api::{RecordKey, RegisterState, Reply, Request};
+use crate::{Attempt, Ballot};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -36,20 +35,7 @@ async fn leave(world: &World, letters: &str, fast: bool) -> Left {
     for (at, letter) in letters.chars().enumerate() {
         let record = left.record(at);
         let part_key = record.part_key.clone();
-        let prepare = Prepare {
-            meta: txn.meta(),
-            part_key: part_key.clone(),
-            commit_id: if fast { commit_id } else { TxnId(0) },
-            writes: vec![Write { key: part_key.clone(), value: Some(b"new".to_vec()), base: Base::Any }],
-            reads: Vec::new(),
-            participants: left.participants.clone(),
-            acceptors: if fast { Vec::new() } else { choose_acceptors(&left.participants, None) },
-            foreign_reads: false,
-            catalog_id: None,
-            token: None,
-            held: None,
-        };
-        let vote = if fast { Request::PrepareFast(prepare) } else { Request::CanCommit(prepare) };
+        let vote = vote(&txn, &left.participants, at, fast.then_some(commit_id));
         let ballot = Ballot::default();
         let then = match letter {
             'P' | '-' => None,

@@ -1,12 +1,10 @@
 //! Clients that ask by a commit token how a commit ended: after it, before it, and while it is under way.
 
 use super::ranges::split;
-use super::world::{World, key};
-use crate::{Client, CommitProtocol, Error, RetryReason, Transaction, TxnOptions, TxnStatus};
+use super::world::{World, key, poll_some};
+use crate::{Client, CommitProtocol, Error, RetryReason, Transaction, TxnId, TxnOptions, TxnStatus};
 use quorate_net::PeerId;
-use std::future::Future;
 use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 /// A transaction that writes in the first `ranges` ranges.
@@ -38,6 +36,9 @@ async fn what_was_committed_is_so_and_what_was_not_never_will_be() {
         assert_eq!(world.clients[1].status(&token).await, Ok(TxnStatus::Aborted));
     }
     assert_eq!(world.begin().await.token(), None, "nothing is written");
+    let mut made_up = writing(&world.clients[0], 1, CommitProtocol::Auto, "c").await.token().unwrap();
+    made_up.first.birth = TxnId(u64::MAX);
+    assert!(matches!(world.clients[0].status(&made_up).await, Err(Error::NotYet { .. })));
 }
 
 /// A transaction of node 2, which does not know that the first range was split at the second key.
@@ -61,22 +62,6 @@ async fn a_second_attempt_is_found_by_the_token_of_the_first() {
     let commit_id = txn.commit().await.unwrap().commit_id.unwrap();
     assert_ne!(txn.attempt(), token.first);
     assert_eq!(world.clients[2].status(&token).await, Ok(TxnStatus::Committed(commit_id)));
-}
-
-/// Polls `future` `polls` times; its output, if it has ended.
-async fn poll_some<F: Future>(future: &mut std::pin::Pin<&mut F>, mut polls: usize) -> Option<F::Output> {
-    std::future::poll_fn(|context| {
-        if polls == 0 {
-            return Poll::Ready(None);
-        }
-        polls -= 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if polls == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }
 
 /// Asks in the middle of a commit, after any number of its steps, while it goes on. How often it was committed, and not.

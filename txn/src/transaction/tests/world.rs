@@ -1,8 +1,10 @@
 //! The world that the tests run in: nodes on a hub, each with a store that is driven by a task.
 
+use crate::api::{Base, Prepare, Request, Write};
+use crate::commit::choose_acceptors;
 use crate::participant::Participants;
 use crate::router::Server;
-use crate::{Client, Setup, Transaction, TxnOptions};
+use crate::{Client, Setup, Transaction, TxnId, TxnOptions};
 use async_trait::async_trait;
 use bytes::Bytes;
 use quorate_net::runtime::JoinHandle;
@@ -14,7 +16,9 @@ use quorate_storage::store::{Applier, Event, Opened, RaftMessage, Store, StoreSe
 use quorate_storage::{
     NodeId, RangeDescriptor, RangeId, ReplicaDescriptor, ReplicaId, ReplicaRole, Span, StoreHandle, codec,
 };
+use std::future::Future;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::Duration;
 
 const RAFT: u16 = 1;
@@ -196,4 +200,40 @@ async fn drive(
 /// A key in the user range number `range` (0..3).
 pub fn key(range: usize, name: &str) -> Vec<u8> {
     [&[[0x10u8, 0x40, 0x80][range]], name.as_bytes()].concat()
+}
+
+/// Polls `future` `polls` times; its output, if it has ended.
+pub async fn poll_some<F: Future>(future: &mut std::pin::Pin<&mut F>, mut polls: usize) -> Option<F::Output> {
+    std::future::poll_fn(|context| {
+        if polls == 0 {
+            return Poll::Ready(None);
+        }
+        polls -= 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if polls == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// The request for the vote of one of `participants`, which are all acceptors, in a transaction that writes "new" there;
+/// `fast`: the commit ID, if it is to commit in one round.
+pub fn vote(txn: &Transaction, participants: &[Vec<u8>], at: usize, fast: Option<TxnId>) -> Request {
+    let part_key = participants[at].clone();
+    let prepare = Prepare {
+        meta: txn.meta(),
+        part_key: part_key.clone(),
+        commit_id: fast.unwrap_or_default(),
+        writes: vec![Write { key: part_key, value: Some(b"new".to_vec()), base: Base::Any }],
+        reads: Vec::new(),
+        participants: participants.to_vec(),
+        acceptors: if fast.is_some() { Vec::new() } else { choose_acceptors(participants, None) },
+        foreign_reads: false,
+        catalog_id: None,
+        token: None,
+        held: None,
+    };
+    if fast.is_some() { Request::PrepareFast(prepare) } else { Request::CanCommit(prepare) }
 }
