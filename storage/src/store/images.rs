@@ -126,6 +126,8 @@ impl Store {
         self.log.append(LogBatch { groups: vec![group], ..LogBatch::default() }, true)?;
         peer.node.mut_store().installed(position);
         peer.set_descriptor(descriptor);
+        // The applier has published the replica as one that just began.
+        peer.published = Peer::UNPUBLISHED;
         let messages = ready.take_persisted_messages();
         let mut light = peer.node.advance_append(*ready);
         peer.node.advance_apply_to(position.index);

@@ -97,6 +97,9 @@ pub(super) struct Peer {
 }
 
 impl Peer {
+    /// The term and role of a view that tells neither.
+    pub(super) const UNPUBLISHED: (u64, Role) = (0, Role::Follower(None));
+
     /// `restored` is what it may have granted in an earlier life.
     pub(super) fn new(
         start: PeerStart,
@@ -120,7 +123,7 @@ impl Peer {
             descriptor: None,
             addresses: BTreeMap::new(),
             lead: None,
-            published: (0, Role::Follower(None)),
+            published: Peer::UNPUBLISHED,
             led: None,
             images: BTreeMap::new(),
             incoming: None,

@@ -128,11 +128,10 @@ fn plans(arguments: &Arguments) -> Result<Vec<Plan>, String> {
         ("all", None) => workload::NAMES.to_vec(),
         (names, _) => names.split(',').map(workload_named).collect::<Result<_, _>>()?,
     };
-    let kinds: Vec<Kind> = match (arguments.faults.as_str(), mutation) {
-        ("all", Some(mutation)) if mutation.within.is_none() => mutation.kinds.to_vec(),
-        ("all", _) => Kind::ALL.to_vec(),
-        ("none", _) => Vec::new(),
-        (names, _) => names
+    let kinds: Vec<Kind> = match arguments.faults.as_str() {
+        "all" => Kind::ALL.to_vec(),
+        "none" => Vec::new(),
+        names => names
             .split(',')
             .map(|name| {
                 let known = || Kind::ALL.map(Kind::name).join(", ");
@@ -148,7 +147,7 @@ fn plans(arguments: &Arguments) -> Result<Vec<Plan>, String> {
         plan.think = Duration::from_millis(arguments.think);
         plan.tells = arguments.trace;
         plan.mutation = mutation.map_or("", |mutation| mutation.name);
-        plan.leases = !arguments.rounds && mutation.is_none_or(Mutation::has_leases);
+        plan.leases = !arguments.rounds;
         let mut number = 0;
         plan.faults.retain(|_| {
             number += 1;
@@ -173,10 +172,8 @@ fn mutation_named(name: &str) -> Result<&'static Mutation, String> {
 }
 
 fn workload_named(name: &str) -> Result<&'static str, String> {
-    let all = || workload::NAMES.into_iter().chain(workload::APART);
-    let known = || all().collect::<Vec<_>>().join(", ");
-    let found = all().find(|known| *known == name);
-    found.ok_or_else(|| format!("there is no workload \"{name}\"; there are: {}", known()))
+    let found = workload::NAMES.into_iter().find(|known| *known == name);
+    found.ok_or_else(|| format!("there is no workload \"{name}\"; there are: {}", workload::NAMES.join(", ")))
 }
 
 fn runs(work: &Work, arguments: &Arguments, clock: &Runtime) {

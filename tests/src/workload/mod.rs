@@ -37,8 +37,8 @@ pub use clients::{Client, Clients, Outcome, PROTOCOLS};
 use quorate_bench::target::{Target, TargetError};
 use std::sync::Arc;
 
-/// The names of the workloads that are run unless one is asked for.
-pub const NAMES: [&str; 12] = [
+/// The names of the workloads.
+pub const NAMES: [&str; 13] = [
     "bank",
     "list-append",
     "register",
@@ -51,11 +51,8 @@ pub const NAMES: [&str; 12] = [
     "unique",
     "index",
     "tpcc",
+    "prepared",
 ];
-
-/// The names of those that must be asked for. In `prepared`, clients can wait for each other's prepared transactions for
-/// ever, as it was written: nobody but a client ends one.
-pub const APART: [&str; 1] = ["prepared"];
 
 /// What clients do, and what must hold.
 #[async_trait::async_trait]

@@ -30,6 +30,11 @@ const ANNOUNCING: Duration = Duration::from_secs(1);
 /// have to catch up first.
 const MOST_MISMATCHES: usize = 3;
 
+/// Refusals in a row after which somebody else is asked where the range is: all its replicas may have moved.
+const MOST_REFUSALS: usize = 8;
+/// How long the directory may take to say so.
+const ASKING: Duration = Duration::from_secs(1);
+
 /// What became of a request.
 #[derive(Debug)]
 pub struct Delivery {
@@ -222,6 +227,9 @@ impl Router {
             };
             let answer = match self.judge(route, &mut tries, reply) {
                 Some(answer) => Some(answer),
+                None if tries.count.is_multiple_of(MOST_REFUSALS) && self.is_outdated(route).await => {
+                    Some(Answer::Moved)
+                }
                 None => tries.pause(&self.peers).await,
             };
             if let Some(answer) = answer {
@@ -258,6 +266,20 @@ impl Router {
             }
         }
         None
+    }
+
+    /// Whether something else is known by now of a range that nobody seems to lead, here or by the directory.
+    async fn is_outdated(&self, route: &Arc<Route>) -> bool {
+        let start = &route.descriptor.span.start;
+        if let Some(view) = self.peers.store.view(route.descriptor.id) {
+            self.learn([RangeDescriptor::clone(&view.descriptor)]);
+        }
+        let question = DirectoryRequest::Holding(start.clone());
+        let asked = self.runtime().timeout(ASKING, self.directory.ask(&question)).await;
+        if let Some(Ok(DirectoryReply::Found(found))) = asked {
+            self.learn(found);
+        }
+        !self.cache.read().holding(start).is_some_and(|known| Arc::ptr_eq(known, route))
     }
 
     /// Whom to ask when this node does not serve the range.

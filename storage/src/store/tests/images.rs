@@ -6,7 +6,7 @@ use crate::log::{LogStore, MemoryLog};
 use crate::range::image::{ImageError, ImageReader, ImageWriter};
 use crate::range::local;
 use crate::store::{Store, StoreSettings};
-use crate::{Error, NodeId, Op, Span};
+use crate::{Error, NodeId, Op, Role, Span};
 use std::sync::Arc;
 
 fn small_checkpoints() -> StoreSettings {
@@ -35,6 +35,8 @@ fn a_follower_that_is_too_far_behind_gets_an_image() {
     world.tick(10);
     let initial = local::load(world.nodes[&late].engine.as_ref(), R).unwrap().initial;
     assert!(initial.index > held, "no image was installed");
+    let (view, leading) = (world.nodes[&late].handle.view(R).unwrap(), world.nodes[&leader].handle.view(R).unwrap());
+    assert_eq!((view.term, view.role), (leading.term, Role::Follower(Some(leader))), "it knows whom it follows");
     fill(&mut world, 1000, 5);
     world.assert_equal(R, 3);
     world.crash(late, 0);

@@ -2,9 +2,10 @@
 
 use super::world::{World, key};
 use crate::api::{Reply, Request};
+use crate::router::DirectoryRequest;
 use crate::{CommitPath, Error, LockMode, LockWait, Reason, RetryReason, Scan};
 use bytes::Bytes;
-use quorate_storage::Span;
+use quorate_storage::{NodeId, RangeDescriptor, ReplicaDescriptor, Span};
 
 pub async fn split(world: &World, at: &[u8]) {
     let router = world.clients[0].router();
@@ -71,4 +72,21 @@ async fn locks_are_dropped_on_both_sides_of_a_split() {
     for key in [&a, &m] {
         assert_eq!(second.get(key, at_once).await.unwrap(), Some(Bytes::from_static(b"1")));
     }
+}
+
+/// What a gateway knows of a range's members outlives them, if nobody tells it.
+#[tokio::test(start_paused = true)]
+async fn a_range_that_has_moved_to_other_nodes_is_found_again() {
+    let world = World::with_a_range_apart(47, 1).await;
+    let router = world.clients[0].router();
+    let there = key(2, "a");
+    let known = router.locate(&there).await.unwrap().descriptor.clone();
+    let here = ReplicaDescriptor { node: NodeId(1), ..known.replicas[0].clone() };
+    let stale = RangeDescriptor { replicas: vec![here], conf_ver: known.conf_ver + 1, ..known.clone() };
+    assert!(router.learn([stale]));
+    router.locate(&there).await.unwrap().set_leader(None);
+    let current = RangeDescriptor { conf_ver: known.conf_ver + 2, ..known };
+    router.ask_directory(&DirectoryRequest::Update(vec![current.clone()])).await.unwrap();
+    assert_eq!(world.value(&there).await, None);
+    assert_eq!(router.locate(&there).await.unwrap().descriptor, current);
 }
