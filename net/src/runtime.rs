@@ -15,6 +15,7 @@
 //! Invariant: this file is the only one that reads the system's clock or creates an unseeded generator.
 //! Invariant: a seeded runtime never asks the operating system for time or randomness.
 
+use futures::FutureExt;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
@@ -113,8 +114,13 @@ impl Runtime {
     }
 
     /// Runs `future` for at most `duration`; `None` when the time is over first, and the future is dropped.
-    pub async fn timeout<F: Future>(&self, duration: Duration, future: F) -> Option<F::Output> {
-        tokio::time::timeout(self.real_duration(duration), future).await.ok()
+    pub fn timeout<F: Future>(
+        &self,
+        duration: Duration,
+        future: F,
+    ) -> impl Future<Output = Option<F::Output>> + use<F> {
+        // An async function would hold its argument twice.
+        tokio::time::timeout(self.real_duration(duration), future).map(Result::ok)
     }
 
     fn real_duration(&self, duration: Duration) -> Duration {

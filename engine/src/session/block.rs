@@ -106,6 +106,11 @@ impl Session {
 
     /// Makes sure that a transaction has begun; of an explicit block or implicit.
     pub(super) async fn ensure_transaction(&mut self) -> Result<(), Error> {
+        self.ensure_transaction_of(false).await
+    }
+
+    /// The same; `one_write`: if one begins, it is for one statement that writes, and ends with it.
+    pub(super) async fn ensure_transaction_of(&mut self, one_write: bool) -> Result<(), Error> {
         if self.block.is_none() {
             self.open_block(false, TransactionModes::default());
         }
@@ -127,7 +132,12 @@ impl Session {
             block.txn = Some(txn);
             return Ok(());
         }
-        let options = TxnOptions { isolation: block.isolation, read_only: block.read_only, start: block.start };
+        let options = TxnOptions {
+            isolation: block.isolation,
+            read_only: block.read_only,
+            draws_commit_id: one_write && !block.read_only,
+            start: block.start,
+        };
         let mut txn = self.gateway.client.begin(options).await?;
         if lock_timeout > 0 {
             txn.set_lock_timeout(Some(Duration::from_millis(lock_timeout)));

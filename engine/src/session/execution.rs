@@ -19,6 +19,7 @@ use quorate_net::runtime::Runtime;
 use quorate_txn::Mark;
 use std::collections::VecDeque;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -209,10 +210,11 @@ impl Session {
         left: &mut Option<Duration>,
     ) -> Result<Execution, Failed> {
         if let Err(error) = self.read_as_of(prepared.statement.as_of) {
-            return Err(self.failed_attempt(None, error, false).await);
+            return Err(Box::pin(self.failed_attempt(None, error, false)).await);
         }
-        if let Err(error) = self.ensure_transaction().await {
-            return Err(self.failed_attempt(None, error, true).await);
+        let one_write = alone && prepared.statement.kind.is_dml();
+        if let Err(error) = self.ensure_transaction_of(one_write).await {
+            return Err(Box::pin(self.failed_attempt(None, error, true)).await);
         }
         if let Some(block) = &mut self.block {
             block.alone = alone;
@@ -231,7 +233,7 @@ impl Session {
         };
         let (planned, mut attempted) = match result {
             Ok(done) => done,
-            Err(error) => return Err(self.failed_attempt(mark, error, first).await),
+            Err(error) => return Err(Box::pin(self.failed_attempt(mark, error, first)).await),
         };
         if let Some(block) = &mut self.block {
             block.statements += 1;
@@ -298,7 +300,8 @@ impl Session {
         left: &mut Option<Duration>,
     ) -> Result<Attempted, Error> {
         let (cancel, runtime) = (self.cancel.clone(), self.gateway.runtime.clone());
-        unless_stopped(&cancel, &runtime, left, self.run(planned, params)).await
+        let work = std::pin::pin!(self.run(planned, params));
+        unless_stopped(&cancel, &runtime, left, work).await
     }
 
     async fn run(&mut self, planned: &Planned, params: &[Value]) -> Result<Attempted, Error> {
@@ -441,7 +444,10 @@ impl Session {
             return Err(Error::new(SqlState::INVALID_CURSOR_NAME, "portal does not exist: its transaction has ended"));
         }
         let (cancel, runtime) = (self.cancel.clone(), self.gateway.runtime.clone());
-        let result = unless_stopped(&cancel, &runtime, &mut execution.left, self.pull(run)).await;
+        let result = {
+            let pulling = std::pin::pin!(self.pull(run));
+            unless_stopped(&cancel, &runtime, &mut execution.left, pulling).await
+        };
         match result {
             Ok(Outcome::Rows(rows)) => {
                 execution.ready.extend(rows);
@@ -504,7 +510,7 @@ async fn unless_stopped<T>(
     cancel: &CancelHandle,
     runtime: &Runtime,
     left: &mut Option<Duration>,
-    work: impl Future<Output = Result<T, Error>>,
+    work: Pin<&mut impl Future<Output = Result<T, Error>>>,
 ) -> Result<T, Error> {
     // A timer gives work that is always ready no chance to be late: what has been used up is looked at first.
     if left.is_some_and(|left| left.is_zero()) {

@@ -1,9 +1,13 @@
-//! A gateway's way to the oracle: one request at a time, answered for everybody who waits.
+//! A gateway's way to the oracle: few requests at a time, each answered for everybody who waited when it left.
 //!
 //! ```text
-//!   callers   a b c ........ d e f g ..........
-//!   requests  [a]────────►  [b c d]──────►  [e f g] ...     one outstanding; the next takes all who came meanwhile
+//!   callers   a  b c d e  ....  f g h i j k l
+//!   requests  [a]─────────►     [f g h i]──────►            one leaves when none is under way,
+//!                [b c d e]─────────►     [j k l ...]──►     or when as many wait as are under way, if those are few
 //! ```
+//! So a caller among few waits for nobody else's round, and many share one. Those who want a commit ID that nobody needs to
+//! confirm go apart: their answer costs the oracle no round among its replicas.
+//!
 //! Invariant: a caller's answer is produced after the caller asked: it never joins a request that is under way.
 
 use super::machine::{Allocation, Ask};
@@ -45,14 +49,58 @@ pub struct OracleClient {
 #[derive(Debug)]
 struct Shared {
     caller: Caller<OracleService>,
-    /// Who waits. Held for a few instructions.
-    queue: Mutex<Queue>,
+    /// Who waits for an answer that is confirmed. Held for a few instructions.
+    confirmed: Mutex<Queue>,
+    /// Who waits for one that is not. Held likewise.
+    unconfirmed: Mutex<Queue>,
 }
+
+impl Shared {
+    fn queue(&self, confirm: bool) -> &Mutex<Queue> {
+        if confirm { &self.confirmed } else { &self.unconfirmed }
+    }
+}
+
+/// Requests of a queue under way at once, at most.
+const MOST_REQUESTS: usize = 4;
+/// With more callers under way it is processors that are scarce, and one request for all costs least.
+const FEW: usize = 8;
+
+type Waiting = (Want, oneshot::Sender<Result<Allocation>>);
 
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: Vec<(Want, oneshot::Sender<Result<Allocation>>)>,
-    running: bool,
+    waiting: Vec<Waiting>,
+    /// A request is about to leave, with everybody who waits by then.
+    leaving: bool,
+    /// Requests under way.
+    requests: usize,
+    /// Callers that they will answer.
+    asking: usize,
+}
+
+impl Queue {
+    /// Whether a request shall leave for those who wait; if so, one is about to.
+    fn leaves(&mut self) -> bool {
+        let worth = self.asking <= FEW && self.waiting.len() >= self.asking.max(1);
+        let leaves = worth && self.requests < MOST_REQUESTS && !self.leaving;
+        self.leaving |= leaves;
+        leaves
+    }
+
+    /// Everybody who waits, for the request that leaves now.
+    fn take(&mut self) -> Vec<Waiting> {
+        self.leaving = false;
+        self.requests += 1;
+        self.asking += self.waiting.len();
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// A request for so many callers was answered.
+    fn returned(&mut self, asked: usize) {
+        self.requests -= 1;
+        self.asking -= asked;
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +113,8 @@ impl OracleClient {
     /// Asks the oracle of this node, or whichever node leads r2.
     pub(crate) fn new(node: NodeId, service: OracleService, peers: Peers) -> OracleClient {
         let caller = Caller::new(node, Arc::new(service), peers);
-        OracleClient { shared: Arc::new(Shared { caller, queue: Mutex::default() }) }
+        let (confirmed, unconfirmed) = (Mutex::default(), Mutex::default());
+        OracleClient { shared: Arc::new(Shared { caller, confirmed, unconfirmed }) }
     }
 
     /// The oracle of this node, to serve requests of others.
@@ -77,6 +126,13 @@ impl OracleClient {
     pub async fn read_id(&self) -> Result<Reading> {
         let got = self.batched(Want { commit: false, confirm: true }).await?;
         Ok(Reading { read_id: got.read_id, catalog_id: got.catalog_id })
+    }
+
+    /// A fresh S, and a commit ID above it.
+    pub async fn read_and_commit_id(&self) -> Result<(Reading, CommitIds)> {
+        let Allocation { read_id, first_commit, catalog_id } =
+            self.batched(Want { commit: true, confirm: true }).await?;
+        Ok((Reading { read_id, catalog_id }, CommitIds { commit_id: first_commit, catalog_id }))
     }
 
     /// The largest ID that had been handed out at a time in the past (microseconds since 1970); `None` if that is longer ago
@@ -104,8 +160,7 @@ impl OracleClient {
 
     /// A commit ID above every ID handed out before this call.
     pub async fn fresh_commit_id(&self) -> Result<CommitIds> {
-        let got = self.batched(Want { commit: true, confirm: true }).await?;
-        Ok(CommitIds { commit_id: got.first_commit, catalog_id: got.catalog_id })
+        self.read_and_commit_id().await.map(|(_, ids)| ids)
     }
 
     /// A commit ID above `above` for a change of the catalog, told to everybody who asks later.
@@ -136,41 +191,37 @@ impl OracleClient {
 
     fn enqueue(&self, want: Want) -> oneshot::Receiver<Result<Allocation>> {
         let (sender, answer) = oneshot::channel();
-        let mut queue = self.shared.queue.lock();
+        let mut queue = self.shared.queue(want.confirm).lock();
         if self.shared.caller.tasks().is_closed() {
             return answer;
         }
         queue.waiting.push((want, sender));
-        let start = !queue.running;
-        queue.running = true;
+        let leaves = queue.leaves();
         drop(queue);
-        if start {
+        if leaves {
             let abandoned = Abandoned(self.clone());
-            self.shared.caller.tasks().spawn(async move { abandoned.0.drain().await });
+            self.shared.caller.tasks().spawn(async move { abandoned.0.drain(want.confirm).await });
         }
         answer
     }
 
-    /// Sends requests until nobody waits.
-    async fn drain(&self) {
+    /// Sends requests as long as one may leave.
+    async fn drain(&self, confirm: bool) {
+        let queue = self.shared.queue(confirm);
         loop {
-            let batch = {
-                let mut queue = self.shared.queue.lock();
-                if queue.waiting.is_empty() {
-                    queue.running = false;
-                    return;
-                }
-                std::mem::take(&mut queue.waiting)
-            };
+            let batch = queue.lock().take();
             let commits = batch.iter().filter(|(want, _)| want.commit).count();
-            let ask = Ask {
-                commits: u32::try_from(commits).unwrap_or(u32::MAX),
-                confirm: batch.iter().any(|(want, _)| want.confirm),
-                ..Ask::default()
-            };
+            let commits = u32::try_from(commits).unwrap_or(u32::MAX);
+            let ask = Ask { commits, confirm, ..Ask::default() };
+            let asked = batch.len();
             fan_out(batch, self.shared.caller.ask(&ask).await);
             // Who was just answered often asks again at once: one round for all of them, not one for the first.
             tokio::task::yield_now().await;
+            let mut queue = queue.lock();
+            queue.returned(asked);
+            if !queue.leaves() {
+                return;
+            }
         }
     }
 }
@@ -180,9 +231,10 @@ struct Abandoned(OracleClient);
 
 impl Drop for Abandoned {
     fn drop(&mut self) {
-        let mut queue = self.0.shared.queue.lock();
         if self.0.shared.caller.tasks().is_closed() {
-            queue.waiting.clear();
+            for queue in [&self.0.shared.confirmed, &self.0.shared.unconfirmed] {
+                queue.lock().waiting.clear();
+            }
         }
     }
 }
@@ -203,7 +255,7 @@ impl Ids for OracleClient {
 }
 
 /// Gives every waiting caller its share; one that has gone leaves its ID unused.
-fn fan_out(batch: Vec<(Want, oneshot::Sender<Result<Allocation>>)>, answer: Result<Allocation>) {
+fn fan_out(batch: Vec<Waiting>, answer: Result<Allocation>) {
     let mut used = 0;
     for (want, sender) in batch {
         let share = answer.clone().map(|all| Allocation { first_commit: TxnId(all.first_commit.0 + used), ..all });
@@ -217,6 +269,34 @@ fn fan_out(batch: Vec<(Want, oneshot::Sender<Result<Allocation>>)>, answer: Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_leaves_for_the_first_and_for_as_many_as_are_under_way() {
+        let mut queue = Queue::default();
+        let come = |queue: &mut Queue| {
+            queue.waiting.push((Want { commit: false, confirm: true }, oneshot::channel().0));
+            queue.leaves()
+        };
+        assert!(come(&mut queue), "the first asks at once");
+        assert!(!come(&mut queue), "and takes along who comes before it has left");
+        assert_eq!(queue.take().len(), 2);
+        assert!(!come(&mut queue), "two are under way");
+        assert!(come(&mut queue), "as many wait");
+        assert_eq!(queue.take().len(), 2);
+        assert_eq!([come(&mut queue), come(&mut queue), come(&mut queue)], [false; 3], "four are under way");
+        queue.returned(2);
+        assert!(queue.leaves(), "two are left, and three wait");
+        assert_eq!(queue.take().len(), 3);
+        queue.returned(2);
+        queue.returned(3);
+        assert!(!queue.leaves(), "nobody waits");
+        queue.requests = 1;
+        queue.asking = FEW + 1;
+        assert!((0..2 * FEW).all(|_| !come(&mut queue)), "many are under way");
+        queue.asking = 1;
+        queue.requests = MOST_REQUESTS;
+        assert!(!come(&mut queue), "enough requests are under way");
+    }
 
     #[test]
     fn every_commit_of_a_batch_gets_its_own_id() {

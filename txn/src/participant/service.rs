@@ -194,15 +194,16 @@ impl Participant {
                 self.state.lock().unlock(attempt);
                 Ok(Reply::Ok)
             }
-            Request::CommitOne(prepare) => self.commit_one(&view, prepare).await,
-            Request::CanCommit(prepare) => self.can_commit(&view, prepare).await,
-            Request::PrepareFast(prepare) => self.prepare_fast(&view, prepare).await,
-            Request::Spill(prepare) => self.spill(&view, prepare).await,
-            Request::Split { key, right } => self.split(&view, key, right).await,
+            // What is proposed is on the heap: reads, which are many, shall be small.
+            Request::CommitOne(prepare) => Box::pin(self.commit_one(&view, prepare)).await,
+            Request::CanCommit(prepare) => Box::pin(self.can_commit(&view, prepare)).await,
+            Request::PrepareFast(prepare) => Box::pin(self.prepare_fast(&view, prepare)).await,
+            Request::Spill(prepare) => Box::pin(self.spill(&view, prepare)).await,
+            Request::Split { key, right } => Box::pin(self.split(&view, key, right)).await,
             Request::Ended { records } => self.ended(&records).await,
-            Request::CloseToken { record, aborted } => self.close_token(&view, &record, aborted).await,
+            Request::CloseToken { record, aborted } => Box::pin(self.close_token(&view, &record, aborted)).await,
             other => match register_message(other) {
-                Some((record, message)) => self.transition(&view, &record, message).await,
+                Some((record, message)) => Box::pin(self.transition(&view, &record, message)).await,
                 None => Err(malformed()),
             },
         }

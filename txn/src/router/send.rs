@@ -227,7 +227,7 @@ impl Router {
             };
             let answer = match self.judge(route, &mut tries, reply) {
                 Some(answer) => Some(answer),
-                None if tries.count.is_multiple_of(MOST_REFUSALS) && self.is_outdated(route).await => {
+                None if tries.count.is_multiple_of(MOST_REFUSALS) && Box::pin(self.is_outdated(route)).await => {
                     Some(Answer::Moved)
                 }
                 None => tries.pause(&self.peers).await,

@@ -189,6 +189,12 @@ impl Client {
     /// [`crate::Error::Unavailable`] when the oracle cannot be reached.
     pub async fn begin(&self, options: TxnOptions) -> Result<Transaction> {
         let watch = self.watch(options, false);
+        if options.draws_commit_id {
+            let (reading, drawn) = self.oracle().read_and_commit_id().await?;
+            let mut txn = self.begin_reading(options, reading, watch);
+            txn.drawn = Some(drawn);
+            return Ok(txn);
+        }
         let reading = self.oracle().read_id().await?;
         Ok(self.begin_reading(options, reading, watch))
     }
@@ -199,7 +205,7 @@ impl Client {
     /// [`Error::NotYet`] if that ID has not been handed out; [`Error::Unavailable`] when the oracle cannot be reached. What
     /// is too old shows at the first read: [`Error::TooOld`].
     pub async fn begin_as_of(&self, read_id: TxnId) -> Result<Transaction> {
-        let options = TxnOptions { isolation: Isolation::Snapshot, read_only: true, start: None };
+        let options = TxnOptions { isolation: Isolation::Snapshot, read_only: true, ..TxnOptions::default() };
         let watch = self.watch(options, true);
         // A promise above what was handed out would be in the way of every commit until the oracle comes there.
         let newest = self.oracle().read_id().await?;

@@ -81,7 +81,12 @@ impl Transaction {
     pub async fn commit(&mut self) -> Result<Committed> {
         self.check_open()?;
         let recorder = Recorder::new(self.client.router().runtime());
-        let result = self.commit_writes(&recorder).await;
+        let result = if self.overlay.is_empty() {
+            self.check_catalog().await.map(|()| (None, CommitPath::ReadOnly))
+        } else {
+            // On the heap, so that a transaction that only reads is small.
+            Box::pin(self.commit_writes(&recorder)).await
+        };
         self.finished = true;
         if let Some(watch) = &mut self.watch {
             watch.ends(match &result {
@@ -98,10 +103,6 @@ impl Transaction {
     }
 
     async fn commit_writes(&mut self, recorder: &Recorder) -> Result<(Option<TxnId>, CommitPath)> {
-        if self.overlay.is_empty() {
-            self.check_catalog().await?;
-            return Ok((None, CommitPath::ReadOnly));
-        }
         if self.options.read_only {
             return Err(Error::ReadOnly);
         }
@@ -228,7 +229,7 @@ impl Transaction {
     /// Sends the commit with ever new IDs, above that of `prepare`, until it is taken or refused for good. `in_doubt`: a
     /// copy that was not answered may still be taken.
     async fn push_one(
-        &self,
+        &mut self,
         route: &Arc<Route>,
         prepare: &mut Prepare,
         outside: &[ReadSpan],
@@ -306,11 +307,15 @@ impl Transaction {
         Ok(decision)
     }
 
-    /// A commit ID above `above`.
-    async fn commit_ids(&self, above: TxnId, recorder: &Recorder) -> Result<CommitIds> {
+    /// A commit ID above `above`: the one that was drawn early, if it is.
+    async fn commit_ids(&mut self, above: TxnId, recorder: &Recorder) -> Result<CommitIds> {
+        let drawn = self.drawn.take().filter(|drawn| drawn.commit_id > above && !self.changes_catalog);
         let (oracle, at) = (self.client.oracle(), recorder.now());
-        let ids =
-            if self.changes_catalog { oracle.catalog_commit_id(above).await? } else { oracle.commit_id(above).await? };
+        let ids = match drawn {
+            Some(drawn) => drawn,
+            None if self.changes_catalog => oracle.catalog_commit_id(above).await?,
+            None => oracle.commit_id(above).await?,
+        };
         recorder.note(at, Event::CommitId(ids.commit_id));
         Ok(ids)
     }

@@ -7,7 +7,7 @@ use super::overlay::Overlay;
 use super::reads::ReadSet;
 use crate::api::{Base, Request, TxnMeta};
 use crate::error::{Error, Result, RetryReason};
-use crate::oracle::Reading;
+use crate::oracle::{CommitIds, Reading};
 use crate::router::Router;
 use crate::{Attempt, Columns, CommitToken, StartId, TxnId};
 use bytes::Bytes;
@@ -29,6 +29,8 @@ pub struct Transaction {
     pub(super) read_id: TxnId,
     pub(super) catalog_id: TxnId,
     pub(super) changes_catalog: bool,
+    /// A commit ID that was drawn when the transaction began, until it is used.
+    pub(super) drawn: Option<CommitIds>,
     /// Whether S was moved without a look at the newest change of the catalog.
     pub(super) catalog_assumed: bool,
     pub(super) lock_timeout: Option<Duration>,
@@ -69,6 +71,7 @@ impl Transaction {
             read_id: reading.read_id,
             catalog_id: reading.catalog_id,
             changes_catalog: false,
+            drawn: None,
             catalog_assumed: false,
             lock_timeout: None,
             protocol: CommitProtocol::Auto,
@@ -276,7 +279,7 @@ impl Transaction {
         for (range, key) in std::mem::take(&mut self.locked) {
             let router = Arc::clone(self.client.router());
             if router.is_local(range) {
-                unlock(&router, key, attempt).await;
+                Box::pin(unlock(&router, key, attempt)).await;
             } else {
                 let tasks = router.tasks().clone();
                 tasks.spawn(async move { unlock(&router, key, attempt).await });

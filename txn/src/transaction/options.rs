@@ -37,6 +37,9 @@ pub struct TxnOptions {
     pub isolation: Isolation,
     /// Refuses writes, and skips the book-keeping that only writers need.
     pub read_only: bool,
+    /// Draws the commit ID along with S, in one request to the oracle: for one statement that writes and is committed right
+    /// after it. A writer that waits long is likely to need another one in the end.
+    pub draws_commit_id: bool,
     /// Age kept from an earlier attempt of the same transaction.
     pub start: Option<StartId>,
 }

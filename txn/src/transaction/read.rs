@@ -228,10 +228,10 @@ impl Transaction {
     ) -> Result<Option<Rows>> {
         let meta = self.meta();
         let router = self.client.router();
-        let sending = router.send(route, || Request::Read { meta, reads: make(), lock });
+        let request = || Request::Read { meta, reads: make(), lock };
         let delivery = match self.lock_timeout {
-            None => sending.await,
-            Some(limit) => match router.runtime().timeout(limit, sending).await {
+            None => router.send(route, request).await,
+            Some(limit) => match router.runtime().timeout(limit, router.send(route, request)).await {
                 Some(delivery) => delivery,
                 None => return Err(Error::LockNotAvailable { key: Vec::new() }),
             },

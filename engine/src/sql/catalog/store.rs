@@ -192,7 +192,7 @@ impl CatalogCache {
         if let Some(view) = known.as_ref().filter(|view| view.version() == wanted) {
             return Ok(view.clone());
         }
-        let view = Arc::new(load(txn).await?);
+        let view = Arc::new(Box::pin(load(txn)).await?);
         if known.is_none_or(|known| known.version() < wanted) {
             let mut current = self.current.write();
             if current.as_ref().is_none_or(|current| current.version() < wanted) {

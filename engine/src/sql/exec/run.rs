@@ -62,9 +62,9 @@ impl Context<'_> {
             (effects.wanted_sequence.take(), effects.wanted_call.take())
         };
         match (sequence, call) {
-            (Some(id), _) => sequence::refill(self.client, &self.env.facts, id).await,
+            (Some(id), _) => Box::pin(sequence::refill(self.client, &self.env.facts, id)).await,
             (None, Some(call)) => {
-                let answer = call.perform(self.env.facts.cluster.as_ref(), self.client).await?;
+                let answer = Box::pin(call.perform(self.env.facts.cluster.as_ref(), self.client)).await?;
                 self.env.effects.borrow_mut().answers.0.push(answer);
                 Ok(())
             }
@@ -83,7 +83,7 @@ impl Context<'_> {
             (std::mem::take(&mut effects.set_sequence), std::mem::take(&mut effects.sleep))
         };
         for (id, value, called) in sets {
-            sequence::set(self.client, &self.env.facts, id, value, called).await?;
+            Box::pin(sequence::set(self.client, &self.env.facts, id, value, called)).await?;
         }
         if sleep > 0 {
             self.env.facts.runtime.sleep(std::time::Duration::from_micros(sleep)).await;
@@ -169,7 +169,7 @@ impl Run {
             if let (PlanBody::Query(_) | PlanBody::CopyTo(_), Some(source)) = (&program.plan.body, &program.source) {
                 *operator = Some(Operator::new(source));
             } else {
-                let (count, rows) = dml::run(&mut context).await?;
+                let (count, rows) = Box::pin(dml::run(&mut context)).await?;
                 *changed = count;
                 return Ok(rows.map_or(Outcome::Done, Outcome::Rows));
             }

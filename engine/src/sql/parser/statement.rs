@@ -135,6 +135,14 @@ pub enum StatementKind {
     Nothing(&'static str),
 }
 
+impl StatementKind {
+    /// Whether it is INSERT, UPDATE or DELETE.
+    pub fn is_dml(&self) -> bool {
+        use ast::Statement::{Delete, Insert, Update};
+        matches!(self, StatementKind::Sql(statement) if matches!(**statement, Insert(..) | Update { .. } | Delete(..)))
+    }
+}
+
 /// What DISCARD throws away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Discard {

@@ -3,7 +3,7 @@
 use super::world::{World, key};
 use crate::trace::{Event, Phase, Said};
 use crate::{
-    CommitPath, CommitProtocol, Error, Isolation, LockMode, LockWait, Reason, RetryReason, Scan, Transaction,
+    CommitPath, CommitProtocol, Error, Isolation, LockMode, LockWait, Reason, RetryReason, Scan, Transaction, TxnId,
     TxnOptions,
 };
 use bytes::Bytes;
@@ -205,6 +205,42 @@ async fn a_first_lock_moves_s_to_what_it_was_granted_on() {
     ddl.changes_catalog();
     ddl.commit().await.unwrap();
     assert_eq!(unwise.commit().await, Err(conflict), "it read rows of another catalog, perhaps");
+}
+
+/// The commit ID of one write is drawn with its S: one request to the oracle. It is used as long as nothing has passed it.
+#[tokio::test(start_paused = true)]
+async fn a_commit_id_that_was_drawn_early_is_used_if_nothing_has_passed_it() {
+    let world = World::new(12, 1).await;
+    let options = TxnOptions { draws_commit_id: true, ..TxnOptions::default() };
+    let begin = async || world.clients[0].begin(options).await.unwrap();
+    let lock = Some((LockMode::Update, LockWait::Wait));
+    let (a, b) = (key(0, "a"), key(1, "b"));
+
+    let mut early = begin().await;
+    let id = TxnId(early.read_id().0 + 1);
+    let later = world.write(&[(&b, "1")]).await.commit_id.unwrap();
+    assert!(later > id, "the ID was drawn before");
+    early.put(a.clone(), b"1".to_vec());
+    assert_eq!(early.commit().await.unwrap().commit_id, Some(id));
+
+    let mut overtaken = begin().await;
+    let newer = world.write(&[(&a, "2")]).await.commit_id.unwrap();
+    assert_eq!(overtaken.get(&a, lock).await.unwrap(), Some(Bytes::from_static(b"2")), "the lock was granted on it");
+    overtaken.put(a.clone(), b"3".to_vec());
+    assert!(overtaken.commit().await.unwrap().commit_id.unwrap() > newer);
+
+    let mut promised = begin().await;
+    world.write(&[(&b, "2")]).await;
+    let reader = world.begin().await.read_id();
+    assert_eq!(world.value(&a).await, Some(Bytes::from_static(b"3")));
+    promised.put(a.clone(), b"4".to_vec());
+    assert!(promised.commit().await.unwrap().commit_id.unwrap() > reader, "readers were promised what they saw");
+
+    let mut beaten = begin().await;
+    assert_eq!(beaten.get(&a, None).await.unwrap(), Some(Bytes::from_static(b"4")));
+    world.write(&[(&a, "5")]).await;
+    beaten.put(a.clone(), b"6".to_vec());
+    assert!(matches!(beaten.commit().await, Err(Error::Retry(RetryReason::WriteConflict { .. }))));
 }
 
 #[tokio::test(start_paused = true)]
