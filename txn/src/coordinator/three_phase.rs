@@ -28,6 +28,7 @@ pub struct Plan {
     catalog_id: TxnId,
     participants: Vec<Vec<u8>>,
     acceptors: Vec<Vec<u8>>,
+    drawn: Option<CommitIds>,
 }
 
 /// How an attempt ended.
@@ -59,7 +60,13 @@ impl Plan {
         }
         let own = prepares.iter().flat_map(|(_, prepare)| prepare.reads.iter().cloned());
         let reads = own.chain(outside).collect();
-        Plan { meta, prepares, reads, changes_catalog, catalog_id, participants, acceptors }
+        Plan { meta, prepares, reads, changes_catalog, catalog_id, participants, acceptors, drawn: None }
+    }
+
+    /// The same for an attempt for which a commit ID was drawn along with its S.
+    #[must_use]
+    pub fn drawn(self, drawn: Option<CommitIds>) -> Plan {
+        Plan { drawn, ..self }
     }
 
     /// The same for an attempt that the record under `held` decides.
@@ -145,9 +152,10 @@ impl Coordinator {
     /// transaction began, and that the participants had promised when they voted.
     async fn commit_ids(&self, plan: &Plan, bound: TxnId) -> Result<CommitIds> {
         let above = plan.meta.read_id.max(TxnId(bound.0.saturating_sub(1)));
-        match plan.changes_catalog {
-            true => self.oracle.catalog_commit_id(above).await,
-            false => self.oracle.commit_id(above).await,
+        match plan.drawn.filter(|drawn| drawn.commit_id > above) {
+            _ if plan.changes_catalog => self.oracle.catalog_commit_id(above).await,
+            Some(drawn) => Ok(drawn),
+            None => self.oracle.commit_id(above).await,
         }
     }
 

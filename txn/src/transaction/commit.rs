@@ -348,7 +348,7 @@ impl Transaction {
     async fn commit_many(&mut self, parts: Vec<Part>, outside: Vec<ReadSpan>, recorder: &Recorder) -> Result<Decision> {
         let ranges: Vec<_> = parts.iter().map(|part| part.route.descriptor.id).collect();
         let plan = match self.lay(parts, outside, None, recorder).await? {
-            Ok(plan) => plan,
+            Ok(plan) => plan.drawn(self.drawn.take()),
             Err(abort) => return Ok(Decision::Aborted(abort)),
         };
         let decision = self.client.coordinator().commit(plan, recorder).await?;

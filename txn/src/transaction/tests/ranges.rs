@@ -81,7 +81,7 @@ async fn a_range_that_has_moved_to_other_nodes_is_found_again() {
     let router = world.clients[0].router();
     let there = key(2, "a");
     let known = router.locate(&there).await.unwrap().descriptor.clone();
-    let here = ReplicaDescriptor { node: NodeId(1), ..known.replicas[0].clone() };
+    let here = ReplicaDescriptor { node: NodeId(1), ..known.replicas[0] };
     let stale = RangeDescriptor { replicas: vec![here], conf_ver: known.conf_ver + 1, ..known.clone() };
     assert!(router.learn([stale]));
     router.locate(&there).await.unwrap().set_leader(None);

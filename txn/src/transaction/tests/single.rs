@@ -223,6 +223,16 @@ async fn a_commit_id_that_was_drawn_early_is_used_if_nothing_has_passed_it() {
     early.put(a.clone(), b"1".to_vec());
     assert_eq!(early.commit().await.unwrap().commit_id, Some(id));
 
+    let mut several = begin().await;
+    let id = TxnId(several.read_id().0 + 1);
+    world.write(&[(&key(2, "c"), "1")]).await;
+    several.set_commit_protocol(CommitProtocol::ThreePhase);
+    several.put(a.clone(), b"1".to_vec());
+    several.put(b.clone(), b"1".to_vec());
+    let committed = several.commit().await.unwrap();
+    assert!(matches!(committed.path, CommitPath::ThreePhase { participants: 2, .. }));
+    assert_eq!(committed.commit_id, Some(id));
+
     let mut overtaken = begin().await;
     let newer = world.write(&[(&a, "2")]).await.commit_id.unwrap();
     assert_eq!(overtaken.get(&a, lock).await.unwrap(), Some(Bytes::from_static(b"2")), "the lock was granted on it");
