@@ -149,7 +149,7 @@ pub const MUTATIONS: &[Mutation] = &[
         name: "replay-refused",
         what: "a commit that arrives again is refused instead of answered with its outcome",
         workload: "index",
-        seed: Some(381),
+        seed: None,
         within: Some(4_000),
     },
     Mutation {
