@@ -231,7 +231,7 @@ async fn a_commit_tells_how_it_came_about() {
     let session = db.session().await.unwrap();
     let trace = "SHOW COMMIT TRACE FOR LAST TRANSACTION";
     // Both sides of the split are led then; a leader that begins refuses commit IDs that were drawn before.
-    session.query_all::<i32>("SELECT balance FROM account", ()).await.unwrap();
+    session.query_all::<i32>("SELECT id FROM account", ()).await.unwrap();
     session.execute("UPDATE account SET balance = 7", ()).await.unwrap();
     let rows: Vec<Row> = session.query_all(trace, ()).await.unwrap();
     let event = |row: &Row| row.get::<String>("event").unwrap();
