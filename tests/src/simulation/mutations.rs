@@ -13,7 +13,7 @@ pub struct Mutation {
     /// `within`.
     pub seed: Option<u64>,
     /// Within how many seeds, whichever is the first, the workload finds it; `None` if only that one seed is known to, or
-    /// (without a seed) only one of an earlier release, or only the models.
+    /// (without a seed) only one of an earlier release, or only the models. What has no seed was counted without leases.
     pub within: Option<u64>,
 }
 
