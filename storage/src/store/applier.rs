@@ -62,7 +62,10 @@ impl Applier {
         let mut results = Vec::with_capacity(tasks.len());
         for task in tasks {
             results.push(match task {
-                ApplyTask::Entries { range, serial, entries } => self.entries(range, serial, entries)?,
+                ApplyTask::Entries { range, serial, entries, awaited } => {
+                    let (applied, changes) = self.entries(range, entries)?;
+                    ApplyResult::Entries { range, serial, applied, changes, awaited }
+                }
                 ApplyTask::Create { range, replica } => self.create(range, replica)?,
                 ApplyTask::Install { range, serial, image } => self.install(range, serial, *image)?,
                 ApplyTask::Destroy { range, smallest } => self.destroy(range, smallest)?,
@@ -94,7 +97,7 @@ impl Applier {
         self.ranges.get_mut(&range).ok_or_else(|| Error::Damaged(format!("{range} is not here")))
     }
 
-    fn entries(&mut self, range: RangeId, serial: u64, entries: Vec<ApplyEntry>) -> Result<ApplyResult, Error> {
+    fn entries(&mut self, range: RangeId, entries: Vec<ApplyEntry>) -> Result<(Position, Vec<RangeChange>), Error> {
         let mut changes = Vec::new();
         let mut applied = self.state(range)?.applied;
         for entry in entries {
@@ -116,7 +119,7 @@ impl Applier {
                 self.flush()?;
             }
         }
-        Ok(ApplyResult::Entries { range, serial, applied, changes })
+        Ok((applied, changes))
     }
 
     fn command(&mut self, range: RangeId, entry: ApplyEntry) -> Result<Option<RangeChange>, Error> {

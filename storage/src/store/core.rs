@@ -3,7 +3,7 @@
 //! Events only change memory; [`Store::process`] then makes it durable and lets effects out. A group that an event
 //! touched is in `dirty`; nothing ever scans all groups but a tick.
 
-use super::event::{ApplyResult, ApplyTask, EffectSink, Event, Notice, RangeChange, RoleChange};
+use super::event::{ApplyResult, ApplyTask, EffectSink, Event, Notice, RangeChange, Results, RoleChange};
 use super::lease::Said;
 use super::message::{RaftBody, RaftMessage, from_wire};
 use super::peer::Peer;
@@ -27,6 +27,7 @@ pub struct Store {
     pub(super) log: Arc<dyn LogStore>,
     pub(super) settings: StoreSettings,
     pub(super) views: Arc<Views>,
+    results: Arc<Results>,
     pub(super) peers: BTreeMap<RangeId, Peer>,
     /// Groups that something happened to since the last pass.
     pub(super) dirty: BTreeSet<RangeId>,
@@ -63,7 +64,7 @@ impl Store {
         engine: Arc<dyn Engine>,
         log: Arc<dyn LogStore>,
         settings: StoreSettings,
-        views: Arc<Views>,
+        (views, results): (Arc<Views>, Arc<Results>),
     ) -> Store {
         Store {
             node,
@@ -71,6 +72,7 @@ impl Store {
             log,
             settings,
             views,
+            results,
             peers: BTreeMap::new(),
             dirty: BTreeSet::new(),
             creating: BTreeMap::new(),
@@ -100,6 +102,8 @@ impl Store {
 
     /// Takes one event. After a failure everything is answered with "stopped".
     pub fn handle(&mut self, event: Event) {
+        let results = self.results.take();
+        self.on_results(results);
         if self.stopped {
             return;
         }
@@ -133,7 +137,8 @@ impl Store {
             Event::ImageOffered { header, reply } => self.on_image_offered(&header, reply),
             Event::ImageArrived { image, reply } => self.on_image(image, reply),
             Event::ImageSent { range, to, ok } => self.on_image_sent(range, to, ok),
-            Event::Applied(results) => results.into_iter().for_each(|result| self.on_applied(result)),
+            // It was looked at already.
+            Event::Applied => {}
             Event::Unreachable { node } => self.on_unreachable(node),
             Event::Removed { descriptor } => self.on_removed(descriptor),
             Event::Failed(cause) => self.poison(&cause),
@@ -320,9 +325,18 @@ impl Store {
         Ok(())
     }
 
+    /// Takes note of what the applier did.
+    pub(super) fn on_results(&mut self, results: Vec<ApplyResult>) {
+        for result in results {
+            if !self.stopped {
+                self.on_applied(result);
+            }
+        }
+    }
+
     fn on_applied(&mut self, result: ApplyResult) {
         let done = match result {
-            ApplyResult::Entries { range, serial, applied, changes } => {
+            ApplyResult::Entries { range, serial, applied, changes, .. } => {
                 self.on_entries(range, serial, applied, changes)
             }
             ApplyResult::Created { range, replica } => self.on_created(range, replica),

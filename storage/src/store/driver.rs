@@ -4,7 +4,7 @@
 //! ```text
 //!   events ──► raft_loop ──tasks──► apply_loop          two threads of a real node
 //!                 ▲                     │               (raft_task, apply_task: two tasks of a simulated one)
-//!                 └──Event::Applied─────┘
+//!                 └──────Results────────┘
 //! ```
 //! In a simulation an append to the log returns at once, but what depends on its durability is held back until the
 //! simulated disk says that it is done. If the node dies meanwhile, the disk decides what of the append is found again.
@@ -98,7 +98,7 @@ pub fn apply_loop(mut applier: Applier, tasks: &Receiver<Vec<ApplyTask>>, to_raf
         while let Ok(mut work) = tasks.recv() {
             tasks.try_iter().for_each(|more| work.extend(more));
             let results = applier.apply(work)?;
-            to_raft.send(Event::Applied(results));
+            to_raft.applied(results);
         }
         applier.persist()
     });
@@ -209,7 +209,7 @@ pub async fn apply_task(
     while let Some(work) = tasks.recv().await {
         pace.apply().await;
         match guarded(|| applier.apply(work)) {
-            Ok(results) => drop(to_raft.send(Event::Applied(results))),
+            Ok(results) => to_raft.applied(results),
             Err(error) => {
                 to_raft.fail(error.clone());
                 return Err(error);
@@ -241,6 +241,6 @@ pub fn step(store: &mut Store, applier: &mut Applier, events: Vec<Event>) -> Res
             return Ok(effects);
         }
         let results = applier.apply(work)?;
-        store.handle(Event::Applied(results));
+        store.on_results(results);
     }
 }

@@ -7,6 +7,7 @@ use crate::range::local::Position;
 use crate::range::{ChangeRefusal, MemberChange};
 use crate::{Command, Error, NodeId, Outcome, RangeDescriptor, RangeId, ReplicaId};
 use bytes::Bytes;
+use parking_lot::Mutex;
 use raft::eraftpb::ConfChangeV2;
 use std::sync::Arc;
 use tokio::sync::oneshot::Sender;
@@ -85,8 +86,8 @@ pub enum Event {
         /// Whether the receiver took it.
         ok: bool,
     },
-    /// The applier's results.
-    Applied(Vec<ApplyResult>),
+    /// The [`super::Applier`] did something that the store shall look at now: see [`Results`].
+    Applied,
     /// The network cannot reach this node now.
     Unreachable {
         /// The node.
@@ -246,6 +247,8 @@ pub enum ApplyTask {
         serial: u64,
         /// The entries, gapless.
         entries: Vec<ApplyEntry>,
+        /// Whether the replica waits for them to be applied.
+        awaited: bool,
     },
     /// Remember an uninitialized replica, if nothing forbids it.
     Create {
@@ -287,6 +290,8 @@ pub enum ApplyResult {
         applied: Position,
         /// What they changed about the range, oldest first.
         changes: Vec<RangeChange>,
+        /// Whether the replica waits for them.
+        awaited: bool,
     },
     /// Answers [`ApplyTask::Create`].
     Created {
@@ -314,6 +319,37 @@ pub enum ApplyResult {
         /// Ranges whose oldest log entries pin files.
         pinned: Vec<RangeId>,
     },
+}
+
+impl ApplyResult {
+    /// Whether the store shall look at it now. What is not urgent only tells how far a replica has come.
+    fn is_urgent(&self) -> bool {
+        match self {
+            ApplyResult::Entries { changes, awaited, .. } => *awaited || !changes.is_empty(),
+            _ => true,
+        }
+    }
+}
+
+/// What the applier did, oldest first, until the store looks: at its next event, with the next tick at the latest. So the
+/// thread that keeps the log is not woken for every batch.
+#[derive(Debug, Default)]
+pub struct Results {
+    /// Held for a push or a take.
+    results: Mutex<Vec<ApplyResult>>,
+}
+
+impl Results {
+    /// Adds some; whether the store has to be woken for them.
+    pub(super) fn add(&self, results: Vec<ApplyResult>) -> bool {
+        let urgent = results.iter().any(ApplyResult::is_urgent);
+        self.results.lock().extend(results);
+        urgent
+    }
+
+    pub(super) fn take(&self) -> Vec<ApplyResult> {
+        std::mem::take(&mut self.results.lock())
+    }
 }
 
 /// How applying entries changed the range.

@@ -1,6 +1,6 @@
 //! The way into a store: a cheap handle that sends events to the loop which owns it.
 
-use super::event::ChangeOutcome;
+use super::event::{ApplyResult, ChangeOutcome, Results};
 use super::{Event, Lease, Views};
 use crate::range::image::{Image, ImageHeader};
 use crate::range::{MAX_COMMAND_BYTES, MemberChange};
@@ -39,6 +39,7 @@ pub struct StoreHandle {
     /// Wakes an owner that waits asynchronously (simulation) instead of blocking on the channel.
     pub(super) wake: Arc<Notify>,
     pub(super) views: Arc<Views>,
+    pub(super) results: Arc<Results>,
 }
 
 impl StoreHandle {
@@ -54,6 +55,13 @@ impl StoreHandle {
         let sent = self.sender.try_send(event).is_ok();
         self.wake.notify_one();
         sent
+    }
+
+    /// Hands in what was applied.
+    pub(super) fn applied(&self, results: Vec<ApplyResult>) {
+        if self.results.add(results) {
+            self.send(Event::Applied);
+        }
     }
 
     /// Proposes `command` to the range's group if this store leads it in `command.term`; answers after apply.

@@ -4,7 +4,7 @@
 //!   StoreHandle ─┐                    ┌─► EffectSink::send      one envelope per destination node
 //!   network ─────┼─ Event ─► Store ───┼─► EffectSink::notice    role changes, images wanted, replicas gone
 //!   ticks ───────┤   handle  process  └─► ApplyTask ─► Applier ─► one engine batch ─► wake the proposers
-//!   Applier ─────┘                                        └──── ApplyResult (an Event again)
+//!   Applier ─────┘                                        └──── Results: an Event rings if somebody waits for them
 //! ```
 //!
 //! One pass of [`Store::process`] over the groups that something happened to:
@@ -14,7 +14,7 @@
 //! 3. `advance_append`: votes and acknowledgements leave, raft-committed entries go to the [`Applier`].
 //!
 //! The [`Applier`] owns all writes to the engine. It runs beside the loop (its own thread, or inline in simulation)
-//! and reports back with an event; only then may the group count the entries as applied.
+//! and reports back; only when the store has looked may the group count the entries as applied.
 //!
 //! What raft-rs gets wrong for us is handled here: election timeouts are set from our seed after every step (it draws
 //! them from `thread_rng`); ReadIndex requests wait until the term's first entry is applied (it drops them silently);

@@ -14,6 +14,7 @@
 //!   directory put together from parts has this. Keep the log, and let no message create the replica before a split does.
 
 use super::driver::Inbox;
+use super::event::Results;
 use super::peer::{Peer, PeerStart};
 use super::{Applier, Store, StoreHandle, StoreSettings, Views};
 use crate::log::{GroupAppend, LogBatch};
@@ -53,9 +54,10 @@ impl Store {
         let (sender, receiver) = std::sync::mpsc::sync_channel(settings.queue);
         let wake = Arc::new(tokio::sync::Notify::new());
         let inbox = Inbox::new(receiver, wake.clone());
-        let handle = StoreHandle { sender, wake, views: views.clone() };
+        let results = Arc::new(Results::default());
+        let handle = StoreHandle { sender, wake, views: views.clone(), results: results.clone() };
         let applier = Applier::new(node, engine.clone(), log.clone(), views.clone());
-        let mut store = Store::new(node, engine, log, settings, views);
+        let mut store = Store::new(node, engine, log, settings, (views, results));
         store.granted = store.log.granted()?;
         store.restored = if planted("grant-unpersisted") { 0 } else { store.granted };
         for (range, state) in local::load_all(store.engine.as_ref())? {

@@ -329,7 +329,11 @@ impl Peer {
         let last = entries.last()?.index;
         let entries = entries.into_iter().map(|entry| self.with_waiting(entry)).collect();
         self.node.mut_store().evict(last);
-        Some(ApplyTask::Entries { range: self.range, serial: self.serial, entries })
+        let awaited = match self.lead {
+            Some(_) => self.role() == Role::Candidate,
+            None => self.votes_alone(),
+        };
+        Some(ApplyTask::Entries { range: self.range, serial: self.serial, entries, awaited })
     }
 
     fn with_waiting(&mut self, entry: Entry) -> ApplyEntry {

@@ -57,7 +57,7 @@ fn nonsense_is_dropped() {
             if let Ok(tasks) = node.store.process(&mut effects)
                 && let Ok(results) = node.applier.apply(tasks)
             {
-                node.store.handle(Event::Applied(results));
+                node.store.on_results(results);
             }
         }
     }

@@ -66,7 +66,7 @@ impl Node {
             return false;
         };
         let results = self.applier.apply(tasks).unwrap();
-        self.store.handle(Event::Applied(results));
+        self.store.on_results(results);
         true
     }
 
