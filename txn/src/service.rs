@@ -33,6 +33,8 @@ pub mod kind {
     pub const ALIVE: u16 = 0x0204;
     /// Asks for an [`crate::inspect::Inspection`].
     pub const INSPECT: u16 = 0x0205;
+    /// The leader of r2 asks whether a replica is still in its term: a [`crate::oracle::Witness`]; answered by a `bool`.
+    pub const TERM: u16 = 0x0206;
 }
 
 /// Largest payload of a request or a reply that is decoded.
@@ -153,6 +155,16 @@ impl<S: Service> Caller<S> {
     /// The service of this node.
     pub fn service(&self) -> &Arc<S> {
         &self.service
+    }
+
+    /// The node that asks.
+    pub(crate) fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// Its replicas.
+    pub(crate) fn store(&self) -> &StoreHandle {
+        &self.peers.store
     }
 
     /// What goes on behind callers' backs.

@@ -18,7 +18,7 @@ pub fn describe(what: &str, message: &Message) -> String {
 }
 
 fn words(what: &str, message: &Message) -> Option<String> {
-    use quorate_txn::oracle::{Allocation, Ask};
+    use quorate_txn::oracle::{Allocation, Ask, Witness};
     use quorate_txn::service::{Answer, kind};
     let bytes = &message.payload;
     let most = bytes.len() + 1;
@@ -40,6 +40,8 @@ fn words(what: &str, message: &Message) -> Option<String> {
         (kind::ORACLE, _) => format!("{:?}", quorate_net::codec::decode::<Answer<Allocation>>(bytes, most).ok()?),
         (kind::DIRECTORY, _) => format!("directory {} bytes", bytes.len()),
         (kind::ALIVE, _) => "alive".to_owned(),
+        (kind::TERM, "call") => format!("{:?}", quorate_net::codec::decode::<Witness>(bytes, most).ok()?),
+        (kind::TERM, _) => format!("in term: {}", quorate_net::codec::decode::<bool>(bytes, most).ok()?),
         _ => return None,
     })
 }

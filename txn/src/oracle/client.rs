@@ -6,7 +6,8 @@
 //!                [b c d e]─────────►     [j k l ...]──►     or when as many wait as are under way, if those are few
 //! ```
 //! So a caller among few waits for nobody else's round, and many share one. Those who want a commit ID that nobody needs to
-//! confirm go apart: their answer costs the oracle no round among its replicas.
+//! confirm go apart: their answer costs the oracle no round among its replicas. So do single statements that write, which
+//! are few beside those that read: they do not wait until all of these were answered.
 //!
 //! Invariant: a caller's answer is produced after the caller asked: it never joins a request that is under way.
 
@@ -17,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::participant::Ids;
 use crate::service::{Caller, Peers};
 use async_trait::async_trait;
+use bincode::{Decode, Encode};
 use parking_lot::Mutex;
 use quorate_storage::{NodeId, ORACLE_RANGE};
 use std::sync::Arc;
@@ -32,7 +34,7 @@ pub struct Reading {
 }
 
 /// A commit ID, with the catalog ID as of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct CommitIds {
     /// The ID.
     pub commit_id: TxnId,
@@ -49,15 +51,21 @@ pub struct OracleClient {
 #[derive(Debug)]
 struct Shared {
     caller: Caller<OracleService>,
-    /// Who waits for an answer that is confirmed. Held for a few instructions.
-    confirmed: Mutex<Queue>,
-    /// Who waits for one that is not. Held likewise.
-    unconfirmed: Mutex<Queue>,
+    /// Who waits for S alone. Held, as the others, for a few instructions.
+    reads: Mutex<Queue>,
+    /// Who waits for S and a commit ID.
+    writes: Mutex<Queue>,
+    /// Who waits for a commit ID that nobody confirms.
+    commits: Mutex<Queue>,
 }
 
 impl Shared {
-    fn queue(&self, confirm: bool) -> &Mutex<Queue> {
-        if confirm { &self.confirmed } else { &self.unconfirmed }
+    fn queue(&self, want: Want) -> &Mutex<Queue> {
+        match want {
+            Want { confirm: false, .. } => &self.commits,
+            Want { commit: true, .. } => &self.writes,
+            Want { commit: false, .. } => &self.reads,
+        }
     }
 }
 
@@ -80,6 +88,8 @@ struct Queue {
 }
 
 impl Queue {
+    const NEW: Queue = Queue { waiting: Vec::new(), leaving: false, requests: 0, asking: 0 };
+
     /// Whether a request shall leave for those who wait; if so, one is about to.
     fn leaves(&mut self) -> bool {
         let worth = self.asking <= FEW && self.waiting.len() >= self.asking.max(1);
@@ -113,8 +123,8 @@ impl OracleClient {
     /// Asks the oracle of this node, or whichever node leads r2.
     pub(crate) fn new(node: NodeId, service: OracleService, peers: Peers) -> OracleClient {
         let caller = Caller::new(node, Arc::new(service), peers);
-        let (confirmed, unconfirmed) = (Mutex::default(), Mutex::default());
-        OracleClient { shared: Arc::new(Shared { caller, confirmed, unconfirmed }) }
+        let [reads, writes, commits] = [const { Mutex::new(Queue::NEW) }; 3];
+        OracleClient { shared: Arc::new(Shared { caller, reads, writes, commits }) }
     }
 
     /// The oracle of this node, to serve requests of others.
@@ -130,7 +140,7 @@ impl OracleClient {
 
     /// A fresh S, and a commit ID above it.
     pub async fn read_and_commit_id(&self) -> Result<(Reading, CommitIds)> {
-        let Allocation { read_id, first_commit, catalog_id } =
+        let Allocation { read_id, first_commit, catalog_id, .. } =
             self.batched(Want { commit: true, confirm: true }).await?;
         Ok((Reading { read_id, catalog_id }, CommitIds { commit_id: first_commit, catalog_id }))
     }
@@ -139,7 +149,7 @@ impl OracleClient {
     /// than the oracle remembers. Now for a time to come.
     pub async fn read_id_at(&self, time: u64) -> Result<Option<TxnId>> {
         let ask = Ask { as_of: Some(time), confirm: true, ..Ask::default() };
-        let id = self.shared.caller.ask(&ask).await?.read_id;
+        let id = self.ask(ask).await?.read_id;
         Ok((id > TxnId(0)).then_some(id))
     }
 
@@ -166,10 +176,10 @@ impl OracleClient {
     /// A commit ID above `above` for a change of the catalog, told to everybody who asks later.
     pub async fn catalog_commit_id(&self, above: TxnId) -> Result<CommitIds> {
         let ask = Ask { catalog: true, confirm: true, ..Ask::default() };
-        let mut got = self.shared.caller.ask(&ask).await?;
+        let mut got = self.ask(ask).await?;
         if got.first_commit <= above {
             self.advance_to(above).await?;
-            got = self.shared.caller.ask(&ask).await?;
+            got = self.ask(ask).await?;
         }
         Ok(CommitIds { commit_id: got.first_commit, catalog_id: got.catalog_id })
     }
@@ -177,7 +187,18 @@ impl OracleClient {
     /// Makes every ID handed out later larger than `above`.
     pub async fn advance_to(&self, above: TxnId) -> Result<()> {
         let ask = Ask { above: Some(above), confirm: true, ..Ask::default() };
-        self.shared.caller.ask(&ask).await.map(drop)
+        self.ask(ask).await.map(drop)
+    }
+
+    /// Asks, and confirms what the oracle leaves to this node to confirm.
+    async fn ask(&self, ask: Ask) -> Result<Allocation> {
+        let caller = &self.shared.caller;
+        let asker = Some(caller.node()).filter(|_| ask.confirm);
+        let given = caller.ask(&Ask { asker, ..ask }).await?;
+        match given.witness {
+            Some(witness) if !witness.confirms(caller.node(), caller.store()) => caller.ask(&ask).await,
+            _ => Ok(given),
+        }
     }
 
     async fn batched(&self, want: Want) -> Result<Allocation> {
@@ -191,7 +212,7 @@ impl OracleClient {
 
     fn enqueue(&self, want: Want) -> oneshot::Receiver<Result<Allocation>> {
         let (sender, answer) = oneshot::channel();
-        let mut queue = self.shared.queue(want.confirm).lock();
+        let mut queue = self.shared.queue(want).lock();
         if self.shared.caller.tasks().is_closed() {
             return answer;
         }
@@ -200,21 +221,20 @@ impl OracleClient {
         drop(queue);
         if leaves {
             let abandoned = Abandoned(self.clone());
-            self.shared.caller.tasks().spawn(async move { abandoned.0.drain(want.confirm).await });
+            self.shared.caller.tasks().spawn(async move { abandoned.0.drain(want).await });
         }
         answer
     }
 
     /// Sends requests as long as one may leave.
-    async fn drain(&self, confirm: bool) {
-        let queue = self.shared.queue(confirm);
+    async fn drain(&self, want: Want) {
+        let queue = self.shared.queue(want);
         loop {
             let batch = queue.lock().take();
-            let commits = batch.iter().filter(|(want, _)| want.commit).count();
-            let commits = u32::try_from(commits).unwrap_or(u32::MAX);
-            let ask = Ask { commits, confirm, ..Ask::default() };
             let asked = batch.len();
-            fan_out(batch, self.shared.caller.ask(&ask).await);
+            let commits = if want.commit { u32::try_from(asked).unwrap_or(u32::MAX) } else { 0 };
+            let ask = Ask { commits, confirm: want.confirm, ..Ask::default() };
+            fan_out(batch, self.ask(ask).await);
             // Who was just answered often asks again at once: one round for all of them, not one for the first.
             tokio::task::yield_now().await;
             let mut queue = queue.lock();
@@ -232,7 +252,7 @@ struct Abandoned(OracleClient);
 impl Drop for Abandoned {
     fn drop(&mut self) {
         if self.0.shared.caller.tasks().is_closed() {
-            for queue in [&self.0.shared.confirmed, &self.0.shared.unconfirmed] {
+            for queue in [&self.0.shared.reads, &self.0.shared.writes, &self.0.shared.commits] {
                 queue.lock().waiting.clear();
             }
         }
@@ -308,7 +328,7 @@ mod tests {
                 ((Want { commit, confirm }, sender), answer)
             })
             .unzip();
-        let all = Allocation { read_id: TxnId(9), first_commit: TxnId(10), catalog_id: TxnId(3) };
+        let all = Allocation { read_id: TxnId(9), first_commit: TxnId(10), catalog_id: TxnId(3), witness: None };
         fan_out(batch, Ok(all));
         let got: Vec<_> = answers.into_iter().map(|mut answer| answer.try_recv().unwrap().unwrap()).collect();
         let commits: Vec<_> =

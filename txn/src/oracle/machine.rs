@@ -5,8 +5,10 @@
 //! ```
 //! Invariant: `next` never exceeds `limit`, and `limit` is what the log holds in this term.
 
+use super::Witness;
 use crate::TxnId;
 use bincode::{Decode, Encode};
+use quorate_storage::NodeId;
 
 /// IDs reserved by one log entry.
 pub const WINDOW: u64 = 4 << 20;
@@ -21,6 +23,8 @@ pub struct Ask {
     /// Whether leadership must be confirmed after the request arrived. Every S needs it; a commit ID does not if it
     /// turns out to be above a confirmed S.
     pub confirm: bool,
+    /// The node that asks, if it will confirm the leadership itself as far as its own replica can.
+    pub asker: Option<NodeId>,
     /// Makes every later ID larger than this one.
     pub above: Option<TxnId>,
     /// Asks for the ID that was the largest handed out at this time (microseconds since 1970) instead of now.
@@ -37,6 +41,8 @@ pub struct Allocation {
     pub first_commit: TxnId,
     /// The newest ID of a change of the catalog.
     pub catalog_id: TxnId,
+    /// What the asker must find to be so before it uses any of this.
+    pub witness: Option<Witness>,
 }
 
 /// IDs of one term of leadership.
@@ -88,7 +94,12 @@ impl Machine {
         if ask.catalog {
             self.catalog_id = first;
         }
-        Some(Allocation { read_id: TxnId(first - 1), first_commit: TxnId(first), catalog_id: TxnId(self.catalog_id) })
+        Some(Allocation {
+            read_id: TxnId(first - 1),
+            first_commit: TxnId(first),
+            catalog_id: TxnId(self.catalog_id),
+            witness: None,
+        })
     }
 }
 
@@ -102,7 +113,7 @@ mod tests {
 
     fn given(read_id: u64, catalog_id: u64) -> Option<Allocation> {
         let first_commit = TxnId(read_id + 1);
-        Some(Allocation { read_id: TxnId(read_id), first_commit, catalog_id: TxnId(catalog_id) })
+        Some(Allocation { read_id: TxnId(read_id), first_commit, catalog_id: TxnId(catalog_id), witness: None })
     }
 
     #[test]

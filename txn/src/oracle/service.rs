@@ -11,21 +11,22 @@
 //! ```
 //! Lock order: `writing` (held over a proposal), then `state` (held for a few instructions).
 
+use super::leadership::Confirming;
 use super::machine::{Allocation, Ask, Machine};
 use super::past::{self, Past};
 use crate::TxnId;
-use crate::service::{Answer, Service, kind};
-use crate::tasks::Tasks;
+use crate::service::{Answer, Peers, Service, kind};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use quorate_storage::keys::{ORACLE_PREFIX, prefix_end};
 use quorate_storage::mutation::planted;
 use quorate_storage::range::ReplicaRole;
 use quorate_storage::store::ReplicaView;
-use quorate_storage::{Command, Engine, Keyspace, ORACLE_RANGE, Op, Outcome, RangeId, Role, Span, StoreHandle};
+use quorate_storage::{Command, Engine, Keyspace, NodeId, ORACLE_RANGE, Op, Outcome, RangeId, Role, Span};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::MutexGuard;
 
 const LIMIT_KEY: [u8; 2] = [ORACLE_PREFIX, b'l'];
 const CATALOG_KEY: [u8; 2] = [ORACLE_PREFIX, b'c'];
@@ -45,9 +46,9 @@ pub struct OracleService {
 
 #[derive(Debug)]
 struct Shared {
-    store: StoreHandle,
+    peers: Peers,
     engine: Arc<dyn Engine>,
-    tasks: Tasks,
+    confirming: Confirming,
     /// The term served, its IDs, and when they were handed out.
     state: Mutex<Option<Serving>>,
     /// How long samples are kept; none are taken without. Held for one lookup.
@@ -76,7 +77,7 @@ impl Service for OracleService {
         if let Some(allocation) = self.serve_now(ask) {
             return Answer::Done(allocation);
         }
-        let Some(view) = self.shared.store.view(ORACLE_RANGE) else {
+        let Some(view) = self.shared.peers.store.view(ORACLE_RANGE) else {
             return Answer::NotLeader(None);
         };
         match view.role {
@@ -84,24 +85,26 @@ impl Service for OracleService {
             Role::Candidate => return Answer::NotReady,
             Role::Follower(leader) => return Answer::NotLeader(leader),
         }
-        if ask.confirm
-            && !planted("oracle-unconfirmed")
-            && !sole_voter(&view)
-            && !self.shared.store.confirm_leadership(ORACLE_RANGE, view.term).await
-        {
-            return Answer::NotReady;
+        let mut witness = None;
+        if ask.confirm && !planted("oracle-unconfirmed") && !sole_voter(&view) {
+            witness = self.shared.confirming.witness(&view, ask.asker);
+            if witness.is_none() && !self.shared.confirming.outlived(&view).await {
+                return Answer::NotReady;
+            }
         }
-        self.allocate(ask, &view).await.map_or(Answer::NotReady, Answer::Done)
+        let allocation = self.allocate(ask, &view).await;
+        allocation.map_or(Answer::NotReady, |given| Answer::Done(Allocation { witness, ..given }))
     }
 }
 
 impl OracleService {
     /// The oracle of this node's replica of r2, if it has one.
-    pub(crate) fn new(store: StoreHandle, engine: Arc<dyn Engine>, tasks: Tasks) -> OracleService {
+    pub(crate) fn new(node: NodeId, peers: Peers, engine: Arc<dyn Engine>) -> OracleService {
+        let confirming = Confirming { node, peers: peers.clone(), prompt: Mutex::default() };
         let shared = Shared {
-            store,
+            peers,
             engine,
-            tasks,
+            confirming,
             state: Mutex::new(None),
             retention: Mutex::new(None),
             writing: tokio::sync::Mutex::new(()),
@@ -116,7 +119,7 @@ impl OracleService {
         if ask.catalog || ask.above.is_some() || ask.as_of.is_some() {
             return None;
         }
-        let view = self.shared.store.view(ORACLE_RANGE)?;
+        let view = self.shared.peers.store.view(ORACLE_RANGE)?;
         if view.role != Role::Leader || (ask.confirm && !planted("oracle-unconfirmed") && !sole_voter(&view)) {
             return None;
         }
@@ -131,18 +134,24 @@ impl OracleService {
         let allocation = serving.machine.allocate(ask);
         let renew = serving.machine.wants_renewal();
         let given = allocation.filter(|_| retention.is_some() && ask.commits > 0);
-        let now = self.shared.tasks.runtime().wall();
+        let now = self.shared.peers.tasks.runtime().wall();
         let sample = given.map(|given| (now, given.read_id)).filter(|sample| serving.past.note(sample.0, sample.1));
         drop(state);
         if let (Some(sample), Some(retention)) = (sample, retention) {
             let service = self.clone();
-            self.shared.tasks.spawn(async move { service.write_sample(term, sample, retention).await });
+            self.shared.peers.tasks.spawn(async move { service.write_sample(term, sample, retention).await });
         }
         if renew && !self.shared.renewing.swap(true, Ordering::AcqRel) {
             let service = self.clone();
-            self.shared.tasks.spawn(async move { service.renew().await });
+            self.shared.peers.tasks.spawn(async move { service.renew().await });
         }
         allocation
+    }
+
+    /// As if this node had just been elected: what it serves is in memory only.
+    #[cfg(test)]
+    pub(crate) fn forget_term(&self) {
+        *self.shared.state.lock() = None;
     }
 
     /// How long the times of IDs are remembered, from now on; `None` for not at all.
@@ -152,7 +161,10 @@ impl OracleService {
 
     async fn allocate(&self, ask: &Ask, view: &ReplicaView) -> Option<Allocation> {
         if let Some(time) = ask.as_of {
-            self.take_over(view).await?;
+            if self.with_machine(view.term, |_| ()).is_none() {
+                let turn = self.shared.writing.lock().await;
+                self.take_over(&turn, view).await?;
+            }
             let allocation = self.allocate_in_memory(&Ask { as_of: None, ..*ask }, view.term)?;
             return Some(Allocation { read_id: self.newest_at(time, view.term, allocation.read_id)?, ..allocation });
         }
@@ -162,8 +174,8 @@ impl OracleService {
         {
             return Some(allocation);
         }
-        let _turn = self.shared.writing.lock().await;
-        let machine = self.take_over(view).await?;
+        let turn = self.shared.writing.lock().await;
+        let machine = self.take_over(&turn, view).await?;
         if let Some(above) = ask.above {
             self.advance(view, &machine, above.0).await?;
         } else if machine.wants_renewal() {
@@ -176,8 +188,9 @@ impl OracleService {
         Some(allocation)
     }
 
-    /// Serves the term of `view` from now on, if it does not yet.
-    async fn take_over(&self, view: &ReplicaView) -> Option<Machine> {
+    /// Serves the term of `view` from now on, if it does not yet. Without the turn two could begin one term, the later one
+    /// with IDs that the earlier one had given out.
+    async fn take_over(&self, _turn: &MutexGuard<'_, ()>, view: &ReplicaView) -> Option<Machine> {
         if let Some(machine) = self.with_machine(view.term, |machine| machine.clone()) {
             return Some(machine);
         }
@@ -207,7 +220,7 @@ impl OracleService {
     }
 
     async fn renew(&self) {
-        if let Some(view) = self.shared.store.view(ORACLE_RANGE).filter(|view| view.role == Role::Leader) {
+        if let Some(view) = self.shared.peers.store.view(ORACLE_RANGE).filter(|view| view.role == Role::Leader) {
             let _turn = self.shared.writing.lock().await;
             let limit = self.with_machine(view.term, |machine| machine.next_limit(0));
             if let Some(limit) = limit
@@ -254,7 +267,7 @@ impl OracleService {
 
     /// Writes a sample to the log, and takes away those that are older than versions are kept.
     async fn write_sample(&self, term: u64, (now, newest): (u64, TxnId), retention: Duration) {
-        let Some(view) = self.shared.store.view(ORACLE_RANGE).filter(|view| view.term == term) else { return };
+        let Some(view) = self.shared.peers.store.view(ORACLE_RANGE).filter(|view| view.term == term) else { return };
         let kept = now.saturating_sub(u64::try_from(retention.as_micros()).unwrap_or(u64::MAX));
         let old = Span::new(sample_key(0), sample_key(kept));
         let mut ops = Vec::new();
@@ -289,7 +302,7 @@ impl OracleService {
     async fn propose(&self, view: &ReplicaView, ops: Vec<Op>) -> Option<()> {
         let (generation, term) = (view.descriptor.generation, view.term);
         let command = Command { generation, term, guards: Vec::new(), ops, admin: None };
-        match self.shared.store.propose(ORACLE_RANGE, command).await {
+        match self.shared.peers.store.propose(ORACLE_RANGE, command).await {
             Outcome::Applied { .. } => Some(()),
             _ => None,
         }

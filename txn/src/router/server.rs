@@ -3,17 +3,18 @@
 use super::directory::DirectoryService;
 use crate::api::{RangeRequest, Reply};
 use crate::inspect::{Commits, Inspection, Open};
-use crate::oracle::OracleService;
+use crate::oracle::{OracleService, Witness};
 use crate::participant::Participants;
 use crate::service::{MOST_BYTES, kind, serve_encoded};
 use bytes::Bytes;
 use quorate_net::codec;
-use quorate_storage::{Role, StoreHandle};
+use quorate_storage::{NodeId, Role, StoreHandle};
 use std::sync::Arc;
 
 /// Answers calls of other nodes.
 #[derive(Clone, Debug)]
 pub struct Server {
+    node: NodeId,
     store: StoreHandle,
     participants: Arc<Participants>,
     oracle: Arc<OracleService>,
@@ -25,13 +26,13 @@ pub struct Server {
 impl Server {
     /// Answers for these.
     pub(crate) fn new(
-        store: StoreHandle,
+        (node, store): (NodeId, StoreHandle),
         participants: Arc<Participants>,
         oracle: Arc<OracleService>,
         directory: Arc<DirectoryService>,
         (commits, open): (Arc<Commits>, Arc<Open>),
     ) -> Server {
-        Server { store, participants, oracle, directory, commits, open }
+        Server { node, store, participants, oracle, directory, commits, open }
     }
 
     /// The encoded answer to a call; `None` if its kind is not one of [`kind`], or its payload cannot be read.
@@ -46,6 +47,10 @@ impl Server {
             kind::ALIVE => {
                 self.participants.heard(codec::decode(payload, MOST_BYTES).ok()?);
                 Some(Bytes::new())
+            }
+            kind::TERM => {
+                let witness: Witness = codec::decode(payload, MOST_BYTES).ok()?;
+                Some(Bytes::from(codec::encode(&witness.confirms(self.node, &self.store))))
             }
             kind::INSPECT => Some(Bytes::from(codec::encode(&self.inspect()))),
             _ => None,

@@ -94,8 +94,8 @@ impl Client {
         let Setup { node, store, engine, participants, transport, runtime, observer } = setup;
         let incarnation = runtime.random_u64();
         let tasks = Tasks::new(runtime.clone());
-        let oracle = OracleService::new(store.clone(), Arc::clone(&engine), tasks.clone());
         let peers = Peers { store: store.clone(), transport, runtime, tasks };
+        let oracle = OracleService::new(node, peers.clone(), Arc::clone(&engine));
         let oracle = OracleClient::new(node, oracle, peers.clone());
         let directory = DirectoryService::new(store.clone(), engine);
         let router = Arc::new(Router::new(node, peers, Arc::clone(&participants), directory));
@@ -103,7 +103,7 @@ impl Client {
         let commits = Arc::new(Commits::default());
         let open = Arc::new(Open::default());
         let shown = (Arc::clone(&commits), Arc::clone(&open));
-        let server = Server::new(store, Arc::clone(&participants), services.0, services.1, shown);
+        let server = Server::new((node, store), Arc::clone(&participants), services.0, services.1, shown);
         let ids = Arc::new(oracle.clone());
         let coordinator = Coordinator::new(router, oracle);
         let shared = Arc::new_cyclic(|client| Shared {

@@ -297,7 +297,12 @@ mod tests {
         let (spoken, _) = cluster();
         let give = |commits, first| {
             let payload = codec::encode(&Ask { commits, ..Ask::default() });
-            let given = Allocation { read_id: TxnId(first - 1), first_commit: TxnId(first), catalog_id: TxnId(0) };
+            let given = Allocation {
+                read_id: TxnId(first - 1),
+                first_commit: TxnId(first),
+                catalog_id: TxnId(0),
+                witness: None,
+            };
             let question = Message { kind: kind::ORACLE, payload: payload.into() };
             spoken.answers(PeerId(1), &question, &codec::encode(&Answer::Done(given)).into());
             spoken.take()

@@ -5,6 +5,7 @@ mod bank;
 mod counters;
 mod dead;
 mod held;
+mod oracle;
 mod ranges;
 mod recovery;
 mod recovery_table;

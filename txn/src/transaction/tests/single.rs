@@ -233,6 +233,15 @@ async fn a_commit_id_that_was_drawn_early_is_used_if_nothing_has_passed_it() {
     assert!(matches!(committed.path, CommitPath::ThreePhase { participants: 2, .. }));
     assert_eq!(committed.commit_id, Some(id));
 
+    let mut outvoted = begin().await;
+    world.write(&[(&key(2, "c"), "2")]).await;
+    let reader = world.begin().await.read_id();
+    assert_eq!(world.value(&a).await, Some(Bytes::from_static(b"1")));
+    outvoted.set_commit_protocol(CommitProtocol::ThreePhase);
+    outvoted.put(a.clone(), b"1".to_vec());
+    outvoted.put(b.clone(), b"1".to_vec());
+    assert!(outvoted.commit().await.unwrap().commit_id.unwrap() > reader, "one vote came with a bound above the ID");
+
     let mut overtaken = begin().await;
     let newer = world.write(&[(&a, "2")]).await.commit_id.unwrap();
     assert_eq!(overtaken.get(&a, lock).await.unwrap(), Some(Bytes::from_static(b"2")), "the lock was granted on it");
