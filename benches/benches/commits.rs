@@ -43,7 +43,9 @@ async fn main() {
     prepare(&first).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let leader = leader(&nodes).await;
-    commits(&leader).await;
+    // A session is a task, as on a server.
+    let at = leader.clone();
+    tokio::spawn(async move { commits(&at).await }).await.expect("a figure");
     reads(&alone, &leader).await;
     hot_row(&leader).await;
     for node in nodes.into_iter().chain([alone]) {

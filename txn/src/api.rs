@@ -10,6 +10,7 @@
 mod blob;
 pub use blob::Blob;
 
+use crate::oracle::CommitIds;
 use crate::{Attempt, Ballot, ReadSpan, StartId, TxnId};
 use bincode::{Decode, Encode};
 use quorate_storage::{NodeId, RangeDescriptor, RangeId, Span};
@@ -249,6 +250,8 @@ pub enum Reply {
         /// Of a locking read only: `Some(n)` if what was read is the state at `n > read_id` instead of at `read_id`.
         /// The gateway moves to a new S >= n, with its earlier reads refreshed there; above n it reads these again.
         newest: Option<TxnId>,
+        /// Of a locking read that had to wait only: a commit ID that was drawn for it meanwhile.
+        drawn: Option<CommitIds>,
     },
     /// Done; nothing to say.
     Ok,

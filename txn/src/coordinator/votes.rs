@@ -38,7 +38,10 @@ impl Coordinator {
             recorder.answered(at, phase, (route.descriptor.id, &prepare.part_key), &delivery);
             vote_in(delivery, prepare)
         };
-        match self.runtime().timeout(VOTING, try_join_all(prepares.iter().map(vote))).await {
+        // Those that have a way to go leave first: what is evaluated here keeps none of them waiting.
+        let (here, away): (Vec<_>, Vec<_>) =
+            prepares.iter().partition(|(route, _)| self.router.is_local(route.descriptor.id));
+        match self.runtime().timeout(VOTING, try_join_all(away.into_iter().chain(here).map(vote))).await {
             Some(votes) => votes.map(|bounds| bounds.into_iter().max().unwrap_or_default()),
             None => Err(Refusal::Silent),
         }

@@ -147,6 +147,12 @@ impl LockTable {
         wakes
     }
 
+    /// Whether somebody waits for a lock that the attempt holds.
+    pub fn is_awaited(&self, attempt: Attempt) -> bool {
+        let keys = self.attempts.get(&attempt).into_iter().flatten();
+        keys.filter_map(|key| self.keys.get(key)).any(|entry| !entry.queue.is_empty())
+    }
+
     /// Who holds and who waits for what, by key: holders first, then the queue in its order.
     pub fn list(&self) -> impl Iterator<Item = (&[u8], LockMode, Attempt, bool)> {
         self.keys.iter().flat_map(|(key, entry)| {

@@ -56,6 +56,7 @@ impl Participant {
             patient: false,
         };
         let attempt = record.attempt;
+        self.draw_ahead(attempt, commit_id);
         let applied = self
             .propose(entry, move |state| {
                 state.saw(commit_id);
@@ -96,7 +97,7 @@ impl Participant {
     }
 
     /// A commit ID above `above`, if the oracle gives one soon.
-    async fn draw(&self, above: TxnId) -> Option<CommitIds> {
+    pub(super) async fn draw(&self, above: TxnId) -> Option<CommitIds> {
         let ids = self.seams.ids.get().and_then(std::sync::Weak::upgrade)?;
         let drawn = self.runtime.timeout(DRAWING, ids.commit_ids(above)).await??;
         (drawn.commit_id > above).then_some(drawn)

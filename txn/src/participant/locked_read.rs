@@ -29,6 +29,8 @@ struct Locker<'a> {
     locked: BTreeSet<Vec<u8>>,
     /// Keys that are left out because somebody else has them.
     skipped: BTreeSet<Vec<u8>>,
+    /// Whether it had to wait for a lock.
+    waited: bool,
 }
 
 impl Participant {
@@ -42,7 +44,7 @@ impl Participant {
         wait: LockWait,
     ) -> Result<Reply, Halt> {
         let (locked, skipped) = (BTreeSet::new(), BTreeSet::new());
-        let mut locker = Locker { meta, reads, mode, wait, locked, skipped };
+        let mut locker = Locker { meta, reads, mode, wait, locked, skipped, waited: false };
         for read in reads {
             if let Read::Get { key } = read {
                 self.lock_key(view, &mut locker, key).await?;
@@ -53,7 +55,8 @@ impl Participant {
             let found = locker.not_yet_locked(&results);
             if found.is_empty() {
                 let newest = (at > meta.read_id).then_some(at);
-                return Ok(Reply::Rows { results: locker.without_skipped(results), newest });
+                let drawn = if locker.waited { self.drawn_ahead(at) } else { None };
+                return Ok(Reply::Rows { results: locker.without_skipped(results), newest, drawn });
             }
             for key in found {
                 if self.lock_key(view, &mut locker, &key).await? {
@@ -81,6 +84,7 @@ impl Participant {
             }
             Waiting::new(self, (ticket, state.expect(ticket)))
         };
+        locker.waited = true;
         waiting.granted(WOUND_GRACE).await?;
         self.current(view.descriptor.generation)?;
         Ok(true)

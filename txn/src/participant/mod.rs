@@ -38,6 +38,7 @@
 //! Invariant: a refused CanCommit has left an ABORTED register behind.
 
 mod admit;
+mod ahead;
 mod collect;
 mod commit_one;
 mod confirm;

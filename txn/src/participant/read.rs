@@ -52,7 +52,7 @@ impl Participant {
         let (results, _) = self.evaluate_reads(reads, at).map_err(|error| self.failed(error))?;
         self.still_whole(at)?;
         self.current(view.descriptor.generation)?;
-        Ok(Reply::Rows { results, newest: None })
+        Ok(Reply::Rows { results, newest: None, drawn: None })
     }
 
     /// What was just read without a latch, as of `at`, was all there: collecting begins after this floor has risen.

@@ -2,6 +2,7 @@
 
 use crate::api::RecordKey;
 use crate::lock::{Holder, Intents, Latches, LockTable, ReadCache, Recent, Ticket, Wake};
+use crate::oracle::CommitIds;
 use crate::{Attempt, TxnId};
 use quorate_net::runtime::Instant;
 use smallvec::SmallVec;
@@ -58,6 +59,8 @@ pub(super) struct State {
     pub latches: Latches,
     pub intents: Intents,
     pub locks: LockTable,
+    /// A commit ID for the next one who has waited for a lock.
+    pub ahead: Option<CommitIds>,
     /// When each holder of intents was last heard of.
     pub news: BTreeMap<RecordKey, Instant>,
     /// Records that the resolver is working on.
@@ -82,6 +85,7 @@ impl State {
             latches: Latches::default(),
             intents: Intents::default(),
             locks: LockTable::default(),
+            ahead: None,
             news: BTreeMap::new(),
             terminating: BTreeSet::new(),
             confirm: super::confirm::Rounds::default(),

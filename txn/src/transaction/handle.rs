@@ -29,7 +29,7 @@ pub struct Transaction {
     pub(super) read_id: TxnId,
     pub(super) catalog_id: TxnId,
     pub(super) changes_catalog: bool,
-    /// A commit ID that was drawn when the transaction began, until it is used.
+    /// A commit ID that was drawn when the transaction began, or while it waited for a lock; until it is used.
     pub(super) drawn: Option<CommitIds>,
     /// Whether S was moved without a look at the newest change of the catalog.
     pub(super) catalog_assumed: bool,

@@ -7,6 +7,7 @@ use crate::TxnId;
 use crate::api::{Blob, LockMode, LockWait, Read, ReadResult, Reply, Request};
 use crate::coordinator::unexpected;
 use crate::error::{Error, Result, RetryReason};
+use crate::oracle::CommitIds;
 use crate::router::{Answer, Route};
 use bytes::Bytes;
 use futures::future::try_join_all;
@@ -21,6 +22,7 @@ type Lock = Option<(LockMode, LockWait)>;
 struct Rows {
     results: Vec<ReadResult>,
     newest: Option<TxnId>,
+    drawn: Option<CommitIds>,
 }
 
 impl Transaction {
@@ -45,6 +47,7 @@ impl Transaction {
             let route = self.client.router().locate(key).await?;
             let make = || vec![Read::Get { key: key.to_vec() }];
             let Some(rows) = self.read_range(&route, key, &make, lock).await? else { continue };
+            self.drawn = rows.drawn.or(self.drawn);
             if let Some(newest) = rows.newest
                 && !self.overtaken(newest, true).await?
             {
@@ -87,6 +90,7 @@ impl Transaction {
         }
         while !missing.is_empty() {
             let (found, moved) = self.get_from_ranges(&keys, &missing, lock).await?;
+            self.drawn = found.iter().find_map(|(_, rows)| rows.drawn).or(self.drawn);
             if let Some(newest) = found.iter().filter_map(|(_, rows)| rows.newest).max()
                 && !self.overtaken(newest, found.len() == 1).await?
             {
@@ -193,6 +197,7 @@ impl Transaction {
         let limit = left.map_or(0, |left| left.saturating_add(self.overlay.deletes_in(&part)) as u64);
         let make = || vec![Read::Scan { span: part.clone(), limit, reverse: scan.reverse }];
         let Some(rows) = self.read_range(&route, &part.start, &make, scan.lock).await? else { return Ok(None) };
+        self.drawn = rows.drawn.or(self.drawn);
         if let Some(newest) = rows.newest
             && !self.overtaken(newest, true).await?
         {
@@ -237,7 +242,7 @@ impl Transaction {
             },
         };
         match delivery.answer {
-            Answer::Reply(Reply::Rows { results, newest }) => Ok(Some(Rows { results, newest })),
+            Answer::Reply(Reply::Rows { results, newest, drawn }) => Ok(Some(Rows { results, newest, drawn })),
             Answer::Reply(Reply::Wounded) => Err(Error::Retry(RetryReason::Wounded)),
             Answer::Reply(Reply::Aborted) => Err(Error::Retry(RetryReason::Aborted)),
             Answer::Reply(Reply::TooOld { floor }) => Err(Error::TooOld { read_id: self.read_id, floor }),

@@ -23,7 +23,16 @@ async fn whoever_waited_goes_on_with_the_newest_value() {
     txn.commit_id = world.commit_id();
     let commit_id = txn.commit_id;
     assert_eq!(committed(world.ask(LEFT, Request::CommitOne(txn)).await), commit_id);
-    assert_eq!(waiting.await.unwrap(), rows(Some("b"), Some(commit_id)));
+    let drawn = commit_id.0 + 1;
+    assert_eq!(waiting.await.unwrap(), rows_after_waiting("b", commit_id, drawn), "an ID was drawn for it meanwhile");
+    let (third, fourth) = (world.begin(3), world.begin(4));
+    assert_eq!(world.ask(LEFT, lock(third, 0x21, LockWait::Wait)).await, rows(None, None), "it did not wait");
+    let mut txn = prepare(third, 0x21, "c");
+    txn.commit_id = world.commit_id();
+    let (last, committed_at) = (txn.commit_id.0, txn.commit_id);
+    committed(world.ask(LEFT, Request::CommitOne(txn)).await);
+    assert_eq!(world.commit_id().0, last + 1, "nothing is drawn for nobody");
+    assert_eq!(world.ask(LEFT, lock(fourth, 0x21, LockWait::Wait)).await, rows(Some("c"), Some(committed_at)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,7 +75,7 @@ async fn a_locking_scan_locks_what_it_finds_and_leaves_out_what_others_hold() {
     };
     let found = |keys: &[u8]| {
         let pairs = keys.iter().map(|key| (vec![*key].into(), b"x".to_vec().into())).collect();
-        Reply::Rows { results: vec![ReadResult::Pairs { pairs, resume: None }], newest: None }
+        Reply::Rows { results: vec![ReadResult::Pairs { pairs, resume: None }], newest: None, drawn: None }
     };
     assert_eq!(world.ask(LEFT, lock(first, 0x20, LockWait::Wait)).await, rows(Some("x"), None));
     assert_eq!(world.ask(LEFT, scan(second, LockWait::SkipLocked)).await, found(&[0x21]));

@@ -86,7 +86,7 @@ async fn scans_stop_at_their_limit_in_both_directions() {
     {
         let pairs = keys.iter().map(|key| (vec![*key].into(), b"x".to_vec().into())).collect();
         let results = vec![ReadResult::Pairs { pairs, resume: Some(rest) }];
-        assert_eq!(world.ask(LEFT, scan(reverse)).await, Reply::Rows { results, newest: None });
+        assert_eq!(world.ask(LEFT, scan(reverse)).await, Reply::Rows { results, newest: None, drawn: None });
     }
 }
 

@@ -227,7 +227,14 @@ pub fn get(meta: TxnMeta, key: u8) -> Request {
 
 pub fn rows(value: Option<&str>, newest: Option<TxnId>) -> Reply {
     let value = value.map(|value| value.as_bytes().to_vec().into());
-    Reply::Rows { results: vec![ReadResult::Value(value)], newest }
+    Reply::Rows { results: vec![ReadResult::Value(value)], newest, drawn: None }
+}
+
+/// As [`rows`], of a read that waited for a lock: with the ID that was drawn for it.
+pub fn rows_after_waiting(value: &str, newest: TxnId, drawn: u64) -> Reply {
+    let drawn = CommitIds { commit_id: TxnId(drawn), catalog_id: TxnId(0) };
+    let value = Some(value.as_bytes().to_vec().into());
+    Reply::Rows { results: vec![ReadResult::Value(value)], newest: Some(newest), drawn: Some(drawn) }
 }
 
 fn descriptor(id: RangeId, start: u8, end: u8, nodes: u64) -> RangeDescriptor {
