@@ -1,6 +1,8 @@
 //! What a workload needs of a database: connections that run statements one after the other.
 
+use parking_lot::Mutex;
 use std::fmt;
+use std::sync::Arc;
 
 mod embedded;
 mod postgres;
@@ -118,4 +120,12 @@ pub trait Connection: Send {
 
     /// Runs a query given as text.
     async fn query(&mut self, sql: &str) -> Result<Vec<Row>, TargetError>;
+
+    /// From now on the token of every COMMIT is put there before that is carried out, if the target tells it.
+    async fn tell_tokens(&mut self, _to: LastToken) -> Result<(), TargetError> {
+        Ok(())
+    }
 }
+
+/// The token of the COMMIT that was begun last: held for a copy.
+pub type LastToken = Arc<Mutex<Option<String>>>;

@@ -1,6 +1,6 @@
 //! Nodes in this process: sessions without a wire.
 
-use super::{Cell, Connection, Param, Row, Statement, Target, TargetError};
+use super::{Cell, Connection, LastToken, Param, Row, Statement, Target, TargetError};
 use quorate::node::Node;
 use quorate::session::{
     ColumnDesc, CommandTag, CopyFormat, ExecuteMode, Gateway, Notice, Prepared, ResultSink, Row as SqlRow, Session,
@@ -29,7 +29,7 @@ impl Target for Embedded {
         let gateway = self.gateways[index % self.gateways.len()].clone();
         let mut session = Session::new(gateway, StartupParams::default());
         session.start().await.map_err(error)?;
-        Ok(Box::new(InProcess { session, prepared: Vec::new() }))
+        Ok(Box::new(InProcess { session, prepared: Vec::new(), token: LastToken::default() }))
     }
 
     fn describe(&self) -> String {
@@ -40,6 +40,7 @@ impl Target for Embedded {
 struct InProcess {
     session: Session,
     prepared: Vec<Option<Arc<Prepared>>>,
+    token: LastToken,
 }
 
 #[async_trait::async_trait]
@@ -66,12 +67,17 @@ impl Connection for InProcess {
     }
 
     async fn query(&mut self, sql: &str) -> Result<Vec<Row>, TargetError> {
-        let mut rows = Rows(Vec::new());
+        let mut rows = Rows(Vec::new(), self.token.clone());
         let outcome = self.session.simple(sql, &mut rows).await;
         // Notices are for people; a workload has no use for them.
         self.session.notices().clear();
         outcome.map_err(error)?;
         Ok(rows.0)
+    }
+
+    async fn tell_tokens(&mut self, to: LastToken) -> Result<(), TargetError> {
+        self.token = to;
+        self.batch("SET txn_token = on").await
     }
 }
 
@@ -97,8 +103,8 @@ impl Drop for InProcess {
     }
 }
 
-/// Collects rows.
-struct Rows(Vec<Row>);
+/// Collects rows, and the token of a COMMIT.
+struct Rows(Vec<Row>, LastToken);
 
 #[async_trait::async_trait]
 impl ResultSink for Rows {
@@ -116,6 +122,11 @@ impl ResultSink for Rows {
     }
 
     async fn empty(&mut self) -> Result<(), quorate::Error> {
+        Ok(())
+    }
+
+    async fn token(&mut self, token: &str) -> Result<(), quorate::Error> {
+        *self.1.lock() = Some(token.to_owned());
         Ok(())
     }
 

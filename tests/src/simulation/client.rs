@@ -5,7 +5,7 @@
 
 use super::world::World;
 use quorate::node::Node;
-use quorate_bench::target::{Connection, Embedded, Param, Row, Statement, Target, TargetError};
+use quorate_bench::target::{Connection, Embedded, LastToken, Param, Row, Statement, Target, TargetError};
 use quorate_net::runtime::Runtime;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 enum Ask {
     Run(&'static Statement, Vec<Param>),
     Query(String),
+    Tell(LastToken),
 }
 
 type Answer = Result<Vec<Row>, TargetError>;
@@ -55,6 +56,7 @@ async fn serve(node: Node, mut asked: mpsc::Receiver<(Ask, oneshot::Sender<Answe
             Ok(session) => match ask {
                 Ask::Run(statement, params) => session.run(statement, &params).await,
                 Ask::Query(sql) => session.query(&sql).await,
+                Ask::Tell(to) => session.tell_tokens(to).await.map(|()| Vec::new()),
             },
         };
         // A client that went away needs no answer.
@@ -75,6 +77,7 @@ impl Remote {
         let text = match &ask {
             Ask::Run(statement, params) => format!("{} {params:?}", statement.sql),
             Ask::Query(sql) => sql.clone(),
+            Ask::Tell(_) => "tell tokens".to_owned(),
         };
         let who = [self.at as u64 + 1, 0];
         let trace = self.world.trace();
@@ -112,5 +115,9 @@ impl Connection for Remote {
 
     async fn query(&mut self, sql: &str) -> Result<Vec<Row>, TargetError> {
         self.ask(Ask::Query(sql.to_owned())).await
+    }
+
+    async fn tell_tokens(&mut self, to: LastToken) -> Result<(), TargetError> {
+        self.ask(Ask::Tell(to)).await.map(drop)
     }
 }

@@ -1,7 +1,7 @@
 //! The clients of a workload: each has a connection to some node, and tries one transaction after the other.
 
 use super::Workload;
-use quorate_bench::target::{Connection, Isolation, Row, Target, TargetError};
+use quorate_bench::target::{Connection, Isolation, LastToken, Row, Target, TargetError};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::sync::Arc;
@@ -11,6 +11,12 @@ use tokio::time::Instant;
 
 /// How long a client waits before it looks for another node.
 const RECONNECT: Duration = Duration::from_millis(50);
+
+/// How often a client loses patience with a COMMIT, and after how many microseconds at most.
+const IMPATIENT: f64 = 0.05;
+const PATIENCE: u64 = 50_000;
+/// How often a client asks how a COMMIT ended before it gives up.
+const ASKS: usize = 20;
 
 /// What clients choose from for `commit_protocol` when they connect, so that every way to commit meets every other.
 pub const PROTOCOLS: [&str; 4] = ["auto", "auto", "one_round", "three_phase"];
@@ -45,6 +51,8 @@ pub struct Client {
     pub rng: StdRng,
     target: Arc<dyn Target>,
     connection: Option<Box<dyn Connection>>,
+    /// Of the COMMIT under way.
+    token: LastToken,
     all: Arc<Clients>,
 }
 
@@ -69,7 +77,14 @@ impl Clients {
     /// Client `at`, from its first transaction to its last.
     pub async fn client(self: Arc<Self>, at: usize, seed: u64, target: Arc<dyn Target>, workload: Arc<dyn Workload>) {
         let rng = StdRng::seed_from_u64(seed);
-        let mut client = Client { process: at as u64, rng, target, connection: None, all: self.clone() };
+        let mut client = Client {
+            process: at as u64,
+            rng,
+            target,
+            connection: None,
+            token: LastToken::default(),
+            all: self.clone(),
+        };
         let next = |left: u64| left.checked_sub(1);
         while self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok() {
             client.connect().await;
@@ -82,9 +97,15 @@ impl Clients {
     }
 }
 
-async fn connect(target: &dyn Target, node: usize, protocol: &str) -> Result<Box<dyn Connection>, TargetError> {
+async fn connect(
+    target: &dyn Target,
+    node: usize,
+    protocol: &str,
+    token: LastToken,
+) -> Result<Box<dyn Connection>, TargetError> {
     let mut connection = target.connect(node).await?;
     connection.batch(&format!("SET commit_protocol = {protocol}")).await?;
+    connection.tell_tokens(token).await?;
     Ok(connection)
 }
 
@@ -102,7 +123,9 @@ impl Client {
                 [only] => only,
                 several => several[self.rng.random_range(0..several.len())],
             };
-            match connect(self.target.as_ref(), node, protocol).await {
+            // What a connection before tells late is told to nobody.
+            self.token = LastToken::default();
+            match connect(self.target.as_ref(), node, protocol, self.token.clone()).await {
                 Ok(connection) => self.connection = Some(connection),
                 Err(_) => tokio::time::sleep(RECONNECT).await,
             }
@@ -139,10 +162,7 @@ impl Client {
     /// Ends a transaction whose statements gave `done`: commits, or rolls back.
     pub async fn end<T>(&mut self, done: Result<T, TargetError>) -> (Option<T>, Outcome) {
         let (value, outcome) = match done {
-            Ok(value) => match self.query("COMMIT").await {
-                Ok(_) => (Some(value), Outcome::Committed),
-                Err(error) => (Some(value), self.failed(&error).await),
-            },
+            Ok(value) => (Some(value), self.commit().await),
             // Before COMMIT nothing can have been committed.
             Err(error) => {
                 self.failed(&error).await;
@@ -151,6 +171,55 @@ impl Client {
         };
         self.count(outcome);
         (value, outcome)
+    }
+
+    /// Commits. A client that has no answer, or does not wait for one, asks by the token how the commit ended.
+    async fn commit(&mut self) -> Outcome {
+        *self.token.lock() = None;
+        let outcome = if self.rng.random_bool(IMPATIENT) {
+            let patience = Duration::from_micros(self.rng.random_range(0..PATIENCE));
+            match tokio::time::timeout(patience, self.query("COMMIT")).await {
+                Ok(answer) => self.outcome_of(answer).await,
+                Err(_) => {
+                    self.connection = None;
+                    Outcome::Unknown
+                }
+            }
+        } else {
+            let answer = self.query("COMMIT").await;
+            self.outcome_of(answer).await
+        };
+        let token = self.token.lock().take();
+        match token.filter(|_| outcome == Outcome::Unknown) {
+            Some(token) => self.ask_how_it_ended(&token).await,
+            None => outcome,
+        }
+    }
+
+    async fn outcome_of(&mut self, answer: Result<Vec<Row>, TargetError>) -> Outcome {
+        match answer {
+            Ok(_) => Outcome::Committed,
+            Err(error) => self.failed(&error).await,
+        }
+    }
+
+    /// What any node says about a token: the commit may be under way still, on another one.
+    async fn ask_how_it_ended(&mut self, token: &str) -> Outcome {
+        for _ in 0..ASKS {
+            self.connect().await;
+            match self.query(&format!("SELECT quorate.txn_status('{token}')")).await {
+                Ok(rows) => match rows[0][0].text() {
+                    "aborted" => return Outcome::Aborted,
+                    said if said.starts_with("committed") => return Outcome::Committed,
+                    _ => return Outcome::Unknown,
+                },
+                Err(error) => {
+                    self.failed(&error).await;
+                    tokio::time::sleep(RECONNECT).await;
+                }
+            }
+        }
+        Outcome::Unknown
     }
 
     fn count(&self, outcome: Outcome) {
