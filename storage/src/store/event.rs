@@ -86,7 +86,7 @@ pub enum Event {
         /// Whether the receiver took it.
         ok: bool,
     },
-    /// The [`super::Applier`] did something that the store shall look at now: see [`Results`].
+    /// The [`super::Applier`] did something that the store shall look at now; the results lie beside the channel.
     Applied,
     /// The network cannot reach this node now.
     Unreachable {

@@ -4,6 +4,8 @@
 //! read lock and a clone of one small view.
 //!
 //! Invariant: the applier publishes before it wakes a proposer, so whoever got an answer finds its effects here.
+//! Invariant: a term is here before the first message of that term leaves, so whoever finds an older one here knows that this
+//! replica has voted for nobody in a later term.
 
 use super::Lease;
 use super::handle::{ReplicaView, Role};
