@@ -147,12 +147,14 @@ impl World {
             observer: Some(self.witnessed.clone()),
         };
         self.trace.event("start", [id, lives], &[], || format!("n{id}        starts"));
+        self.spoken.lives(id, None);
         let started = runtime.spawn(Node::start_simulated(simulated)).await;
         let node = match started {
             Ok(Ok(node)) => node,
             Ok(Err(error)) => return Err(format!("node {id} does not start: {error}")),
             Err(_) => return Err(format!("node {id} was killed while it started")),
         };
+        self.spoken.lives(id, Some(node.store().clone()));
         self.places.lock()[at].life = Some(Life { process, runtime, node });
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! ```text
 //!   AppendReply{index}         the entry is durable on the sender's disk, or applied by an image
 //!   VoteReply (granted)        the term is durable on the sender's disk
+//!   Vote, VoteReply (granted)  the sender does not say in public that it is in an earlier term
 //!   HeartbeatReply{granted}    the bound is durable on the sender's disk
 //!   Append, Heartbeat{commit}  the entry is durable on a quorum of the voters
 //!   anything of a replica      the sender has not removed that replica
@@ -16,7 +17,7 @@ use parking_lot::Mutex;
 use quorate_net::{Message, PeerId, codec};
 use quorate_storage::range::local::FIRST_INDEX;
 use quorate_storage::store::{RaftBody, RaftMessage};
-use quorate_storage::{NodeId, RangeId, ReplicaRole};
+use quorate_storage::{NodeId, RangeId, ReplicaRole, StoreHandle};
 use quorate_txn::oracle::{Allocation, Ask};
 use quorate_txn::service::{Answer, kind};
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ pub struct Spoken {
 struct State {
     /// By node, from node 1 on.
     disks: Vec<Disk>,
+    /// Of nodes that run.
+    stores: BTreeMap<u64, StoreHandle>,
     /// The newest index of each range that was found on a quorum.
     committed: BTreeMap<RangeId, u64>,
     /// Commit IDs that were given out: first and end.
@@ -50,6 +53,15 @@ impl Spoken {
     /// The next node has this disk.
     pub fn joins(&self, disk: Disk) {
         self.state.lock().disks.push(disk);
+    }
+
+    /// What a node says in public, from now on; `None` while it starts.
+    pub fn lives(&self, node: u64, store: Option<StoreHandle>) {
+        let stores = &mut self.state.lock().stores;
+        match store {
+            Some(store) => stores.insert(node, store),
+            None => stores.remove(&node),
+        };
     }
 
     /// A message is about to leave.
@@ -95,6 +107,15 @@ impl State {
         let tombstone = omniscient.tombstone(from, range);
         if tombstone.is_some_and(|smallest| message.from < smallest) {
             self.found(format!("n{from} has removed {} of {range}, which speaks: {message:?}", message.from));
+        }
+        let votes = matches!(
+            message.body,
+            RaftBody::Vote { pre: false, .. } | RaftBody::VoteReply { pre: false, reject: false, .. }
+        );
+        let public = self.stores.get(&from).and_then(|store| store.view(range)).map_or(0, |view| view.term);
+        // Without a term in public it confirms none.
+        if votes && public > 0 && public < term {
+            self.found(format!("n{from} votes in term {term} of {range}, and tells others that it is in {public}"));
         }
         match message.body {
             RaftBody::AppendReply { index, reject: None, .. } if !self.holds(omniscient, from, range, index) => {
