@@ -377,3 +377,39 @@ pub enum RangeChange {
 pub(super) fn idle_view(descriptor: Arc<RangeDescriptor>, applied: u64) -> ReplicaView {
     ReplicaView { descriptor, term: 0, role: Role::Follower(None), applied }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_is_woken_only_for_what_it_waits_for() {
+        let entries = |index, awaited, changes| {
+            let applied = Position { index, term: 1 };
+            ApplyResult::Entries { range: RangeId(7), serial: 1, applied, changes, awaited }
+        };
+        let results = Results::default();
+        assert!(!results.add(vec![entries(1, false, vec![])]), "only how far it has come");
+        assert!(results.add(vec![entries(2, true, vec![])]), "a leader begins to serve");
+        let left_out = RangeChange::Split { left: Arc::new(descriptor()), right: None };
+        assert!(results.add(vec![entries(3, false, vec![left_out])]), "the range has changed");
+        assert!(results.add(vec![ApplyResult::Destroyed { range: RangeId(7) }]));
+        let order = results.take().into_iter().map(|result| match result {
+            ApplyResult::Entries { applied, .. } => applied.index,
+            _ => 4,
+        });
+        assert_eq!(order.collect::<Vec<_>>(), [1, 2, 3, 4], "nothing overtakes anything");
+        assert!(results.take().is_empty());
+    }
+
+    fn descriptor() -> RangeDescriptor {
+        RangeDescriptor {
+            id: RangeId(7),
+            span: crate::Span::new([1], [2]),
+            generation: 1,
+            conf_ver: 1,
+            replicas: Vec::new(),
+            next_replica: ReplicaId(1),
+        }
+    }
+}
